@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+#
+# Everything made here lands in build/; the test interpreters land in a cache outside the repository. Three trees of
+# objects come from the same sources: build/obj (what ships), build/asan (unit tests) and build/fuzz (fuzzers).
+# `make help` lists what you can ask for.
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+BUILD    := build
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+# Debian keeps bpftool in /usr/sbin, which is not in everybody's PATH.
+BPFTOOL      ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
+CLANG        ?= clang
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+# Debian's own before a shim of some version manager.
+PYTHON       ?= $(firstword $(wildcard /usr/bin/python3) python3)
+INSTALL      ?= install
+ifeq ($(origin CC),default)
+CC           := gcc
+endif
+
+Q := $(if $(V),,@)
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+# Sanitizers of older compilers die at random where the kernel spreads mappings widely (vm.mmap_rnd_bits = 32).
+STEADY = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+# A sub-make uses every core, unless the caller already chose.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+REVISION := $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null))
+LIBBPF   := $(shell pkg-config --modversion libbpf 2>/dev/null)
+LIBBPF_MULTI := $(shell pkg-config --atleast-version=1.3 libbpf 2>/dev/null && echo yes)
+
+DEFINES  := -D_GNU_SOURCE -DGENSCOPE_VERSION='"$(VERSION)"' $(if $(REVISION),-DGENSCOPE_REVISION='"$(REVISION)"')
+INCLUDES := -Iinclude -Iuser -I$(BUILD)
+WARNINGS := -Wall -Wextra -Werror
+CFLAGS   ?= -O2 -g
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# gnu11, the warnings and the dependency files are not up for discussion; CFLAGS and LDFLAGS are the packager's.
+COMPILE  = -std=gnu11 $(WARNINGS) $(DEFINES) $(INCLUDES) -MMD -MP
+LIBS     := -lbpf -lelf -lz -lcapstone -lm -lpthread
+
+USER_C  := $(sort $(shell find user -name '*.c' 2>/dev/null))
+UNIT_C  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_X  := $(filter-out $(UNIT_C),$(sort $(wildcard tests/unit/*.c)))
+FUZZ_C  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+OBJ     := $(USER_C:%.c=$(BUILD)/obj/%.o)
+ASAN    := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/asan/%.o))
+UNIT    := $(UNIT_C:%.c=$(BUILD)/asan/%.o) $(UNIT_X:%.c=$(BUILD)/asan/%.o)
+FUZZOBJ := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/fuzz/%.o))
+FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz,$(d)/*.c $(d)/*.h)) \
+            $(shell find user -name '*.[ch]' 2>/dev/null)
+
+.PHONY: all deps demo check check-build check-run unit fuzz fuzz-smoke live interpreters bench install uninstall format lint \
+        clean distclean help FORCE
+all: $(BUILD)/genscope
+
+# --- the BPF object and its skeleton ---------------------------------------------------------------------------------
+
+# v3: atomics that return a value (Linux 5.12, and the cookies of uprobes want 5.15 anyway).
+# libbpf's usdt.bpf.h asks for <asm/errno.h>, which Debian keeps by architecture and clang does not seek for this target.
+BPF_FLAGS = -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -Wno-unused-parameter -D__TARGET_ARCH_x86 -Ibpf -Iinclude \
+            -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(BUILD)/genscope.bpf.o: bpf/genscope.bpf.c $(BUILD)/toolchain
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+# `gen object` drops DWARF and keeps BTF: the binary carries a tenth of the bytes.
+$(BUILD)/genscope.linked.o: $(BUILD)/genscope.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(BUILD)/genscope.skel.h: $(BUILD)/genscope.linked.o
+	$(call say,SKEL,$@)
+	$(Q){ echo '// NOLINTBEGIN'; $(BPFTOOL) gen skeleton $< name genscope_bpf; echo '// NOLINTEND'; } > $@
+
+# --- the program -----------------------------------------------------------------------------------------------------
+
+$(BUILD)/genscope: $(OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	@echo "$(if $(LIBBPF_MULTI),libbpf $(LIBBPF): uprobe_multi,libbpf $(LIBBPF): no uprobe_multi$(comma) single links: slower attach and detach)"
+comma := ,
+
+# Only user/session/ includes the skeleton, but on a first build no .d file says so: make it before any object.
+$(BUILD)/obj/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/asan/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
+	$(call say,CC asan,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) -Itests/unit -Ibpf -O1 -g $(SANITIZE) -c $< -o $@
+
+$(BUILD)/fuzz/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
+	$(call say,CC fuzz,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(COMPILE) -Itests/unit -Ibpf -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link -c $< -o $@
+
+# Rewritten only when what it says changes, so that another libbpf, compiler or version rebuilds everything.
+$(BUILD)/toolchain: FORCE
+	@tests/setup/deps.sh missing build
+	@mkdir -p $(@D)
+	@echo '$(VERSION) libbpf $(LIBBPF) $(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(VERSION) libbpf $(LIBBPF) $(CC) $(CFLAGS)' > $@
+
+# The revision changes with every commit: only the files that print it follow.
+$(BUILD)/revision: FORCE
+	@mkdir -p $(@D)
+	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' > $@
+REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
+$(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
+
+-include $(BUILD)/genscope.bpf.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+
+deps:
+	@tests/setup/deps.sh install all
+
+interpreters:
+	@mkdir -p $(BUILD)
+	@tests/interpreters.sh -o $(BUILD)/interpreters.tsv
+
+# What is installed by the first line is seen by the next make, not by this one: hence the sub-make.
+demo:
+	@tests/setup/deps.sh install build
+	@$(MAKE) $(JOBS) all
+	@tests/demo/run.sh $(BUILD)/genscope
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+# The downloads of the interpreters overlap the compiling. Then every suite runs, whatever the one before it said.
+check: deps
+	@$(MAKE) $(JOBS) check-build
+	@$(MAKE) check-run
+
+ifneq ($(filter check-build check-run,$(MAKECMDGOALS)),)
+FUZZ_READY := $(wildcard $(shell $(CLANG) -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a)
+endif
+check-build: all interpreters $(BUILD)/tests/unit $(if $(FUZZ_READY),$(FUZZERS))
+
+check-run:
+	$(if $(FUZZ_READY),,@echo 'fuzz-smoke: skipped: this clang has no fuzzer runtime (libclang-rt-dev)'$(if $(CI),; exit 1))
+	@failed=; for suite in unit $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
+	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
+
+$(BUILD)/tests/unit: $(ASAN) $(UNIT)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
+
+# Criterion exits 0 when it found no test at all.
+unit: $(BUILD)/tests/unit
+	@$(STEADY) $< 2>&1 | tee $(BUILD)/tests/unit.log
+	@grep -q 'Tested: *[1-9]' $(BUILD)/tests/unit.log || { echo 'unit tests: none was run' >&2; exit 1; }
+
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZOBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+fuzz: FUZZ_SECONDS ?= 10
+fuzz-smoke: FUZZ_SECONDS ?= 3
+fuzz fuzz-smoke: $(FUZZERS)
+	@tests/setup/fuzz.sh $(FUZZ_SECONDS) $^
+
+live: all
+	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
+	@$(PYTHON) tests/live/run.py --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
+
+bench: all
+	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
+	@[ -e tests/bench/run.py ] || { echo 'make bench: there is no tests/bench/run.py yet' >&2; exit 1; }
+	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+
+lint: $(BUILD)/genscope.skel.h
+	@tests/setup/deps.sh missing lint
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+	$(Q)printf '%s\n' $(USER_C) | xargs -P "$$(nproc)" -I '{}' \
+	    $(CLANG_TIDY) --quiet '{}' -- -std=gnu11 $(DEFINES) $(INCLUDES) 2>/dev/null
+	@echo 'lint: clean'
+
+# --- install, clean, help --------------------------------------------------------------------------------------------
+
+install: all
+	$(INSTALL) -D -m 755 $(BUILD)/genscope $(DESTDIR)$(PREFIX)/bin/genscope
+	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/genscope/LICENSE
+	$(if $(wildcard docs/genscope.1),$(INSTALL) -D -m 644 docs/genscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/genscope.1)
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/genscope $(DESTDIR)$(PREFIX)/share/man/man1/genscope.1
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/genscope
+
+clean:
+	rm -rf $(BUILD)
+
+distclean: clean
+	tests/interpreters.sh --remove
+	find tests -name __pycache__ -prune -exec rm -rf {} +
+
+define HELP
+A stranger needs two of these, as root on a fresh Debian 12 or 13:
+
+  make demo        install what is missing, build, trace a bundled asyncio program for 5 seconds
+  make check       install what is missing, build, get the test interpreters, run every test
+
+  make             build/genscope; installs nothing
+  make deps        install the packages (as root; quick when nothing is missing)
+  make install     binary, man page, licence; honours PREFIX=/usr/local and DESTDIR=
+  make uninstall   take them away again
+
+  make unit        unit tests under ASan and UBSan, no root
+  make fuzz        fuzzers, FUZZ_SECONDS=10 each
+  make live        live tests: real interpreters, root
+  make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
+  make bench       measurements
+  make format      clang-format every file
+  make lint        clang-format and clang-tidy; silent when clean
+
+  make clean       remove build/
+  make distclean   and the cached interpreters
+  make help        this page
+
+V=1 shows the commands. CI=1 turns what would be skipped into a failure.
+endef
+
+help:
+	$(info $(HELP))
+	@:

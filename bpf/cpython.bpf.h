@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading CPython's structures from the thread that is stopped at a probe. Nothing here trusts what
+ * it reads: a fault or nonsense gives 0 or UNKNOWN, and the caller counts it.
+ */
+#ifndef GENSCOPE_CPYTHON_BPF_H
+#define GENSCOPE_CPYTHON_BPF_H
+
+#include "maps.bpf.h"
+
+/* One probe hit, everything the transition logic wants to know of it. */
+struct hit {
+	const struct site *site;
+	const struct image *image;
+	u64 base; /* load address minus link address */
+	u64 gen;
+	u64 fs_base;
+	u64 stack_pointer;
+	u64 process;
+	u64 now;
+	u32 tid;
+	u32 site_index;
+	u32 kind;
+};
+
+static __always_inline u64 read_pointer(u64 address)
+{
+	u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* _PyStackRef of 3.14 on tags the low bits of object pointers (Include/internal/pycore_stackref.h). */
+static __always_inline u64 untagged(u64 reference)
+{
+	return reference & ~7ull;
+}
+
+static __always_inline u32 kind_of(const struct hit *hit)
+{
+	u64 type = read_pointer(hit->gen + PYOBJECT_TYPE) - hit->base;
+
+	if (type == hit->image->types[KIND_GENERATOR])
+		return KIND_GENERATOR;
+	if (type == hit->image->types[KIND_COROUTINE])
+		return KIND_COROUTINE;
+	if (type == hit->image->types[KIND_ASYNC_GENERATOR])
+		return KIND_ASYNC_GENERATOR;
+	return KIND_NONE;
+}
+
+static __always_inline u8 frame_state(const struct layout *layout, s8 value)
+{
+	if (value == layout->executing)
+		return STATE_RUNNING;
+	if (value >= layout->suspended_first && value <= layout->suspended_last)
+		return STATE_SUSPENDED;
+	if (value == layout->created)
+		return STATE_CREATED;
+	if (value == layout->cleared || value == layout->completed)
+		return STATE_CLOSED;
+	return STATE_NONE;
+}
+
+static __always_inline u64 frame_code(const struct hit *hit, u64 frame)
+{
+	return untagged(read_pointer(frame + hit->image->layout.frame_executable));
+}
+
+static __always_inline u64 code_of(const struct hit *hit)
+{
+	const struct layout *layout = &hit->image->layout;
+
+	if (layout->gen_code)
+		return read_pointer(hit->gen + layout->gen_code);
+	return frame_code(hit, hit->gen + layout->gen_iframe);
+}
+
+/* Byte offset of the object's current instruction in its code, NO_INSTRUCTION if it makes no sense. */
+static __always_inline u32 instruction_of(const struct hit *hit, u64 code)
+{
+	const struct layout *layout = &hit->image->layout;
+	u64 at = read_pointer(hit->gen + layout->gen_iframe + layout->frame_instr);
+	u64 offset = at - code - layout->code_instructions;
+
+	/* 3.11 and 3.12 point one unit before the first instruction until something has run */
+	if (offset == (u64)-2)
+		return 0;
+	return code && offset < (1u << 28) ? (u32)offset : NO_INSTRUCTION;
+}
+
+/* The PyThreadState of the thread that hit the probe, or 0. */
+static __always_inline u64 thread_state(const struct hit *hit)
+{
+	u64 slot = hit->base + hit->image->tstate;
+	u64 dtv, block;
+
+	switch (hit->image->tstate_access) {
+	case TSTATE_GLOBAL:
+		return read_pointer(slot);
+	case TSTATE_FS:
+		return read_pointer(hit->fs_base + hit->image->tstate);
+	case TSTATE_GOT:
+		return read_pointer(hit->fs_base + read_pointer(slot));
+	case TSTATE_DTV:
+		/* ELF TLS, variant II: the thread control block holds the dtv at 8 (glibc tcbhead_t,
+		 * musl struct pthread); an entry is a module's block */
+		dtv = read_pointer(hit->fs_base + 8);
+		block = read_pointer(dtv + read_pointer(slot) * hit->image->dtv_stride);
+		return block ? read_pointer(block + read_pointer(slot + 8)) : 0;
+	}
+	return 0;
+}
+
+/* The exception that is on its way out of the current frame: 0 none, else its type. */
+static __always_inline u64 exception_type(const struct hit *hit)
+{
+	u64 tstate = thread_state(hit);
+	u64 exception = tstate ? read_pointer(tstate + hit->image->layout.tstate_exception) : 0;
+
+	if (!exception || hit->image->layout.exception_is_type)
+		return exception;
+	return read_pointer(exception + PYOBJECT_TYPE);
+}
+
+static __always_inline bool is_generator_exit(const struct hit *hit, u64 type)
+{
+	return type && hit->image->generator_exit &&
+	       type == read_pointer(hit->base + hit->image->generator_exit);
+}
+
+/* The opcode under INSTRUMENTED_LINE or INSTRUMENTED_INSTRUCTION (Python/instrumentation.c). */
+static __always_inline u8 instrumented_opcode(const struct hit *hit, u64 code, u64 at, u8 class)
+{
+	const struct layout *layout = &hit->image->layout;
+	u64 monitoring = read_pointer(code + layout->code_monitoring);
+	u64 index = (at - code - layout->code_instructions) / 2;
+	u8 opcode = 0, width = 2;
+	u64 table;
+
+	if (!monitoring || index > (1u << 27))
+		return 0;
+	if (class == OPCODE_LINE) {
+		table = read_pointer(monitoring + layout->monitoring_lines);
+		if (layout->lines_header)
+			bpf_probe_read_user(&width, 1, (void *)table);
+		bpf_probe_read_user(&opcode, 1,
+				    (void *)(table + layout->lines_header + index * width));
+		return opcode;
+	}
+	table = read_pointer(monitoring + layout->monitoring_opcodes);
+	bpf_probe_read_user(&opcode, 1, (void *)(table + index));
+	return opcode;
+}
+
+/* What the Python frame that called us is doing: enum opcode_class. */
+static __always_inline u8 caller_opcode(const struct hit *hit)
+{
+	const struct layout *layout = &hit->image->layout;
+	u64 at, frame = thread_state(hit);
+	u8 class, opcode = 0;
+
+	if (!frame)
+		return OPCODE_OTHER;
+	if (layout->tstate_cframe)
+		frame = read_pointer(frame + layout->tstate_cframe);
+	frame = read_pointer(frame + layout->current_frame);
+	if (frame == hit->gen + layout->gen_iframe) /* it has been pushed already */
+		frame = read_pointer(frame + layout->frame_previous);
+	at = frame ? read_pointer(frame + layout->frame_instr) : 0;
+	if (!at || bpf_probe_read_user(&opcode, 1, (void *)at))
+		return OPCODE_OTHER;
+	class = layout->opcode_class[opcode];
+	/* a line event hides the instruction, an instruction event may hide under a line event */
+	if (class == OPCODE_LINE) {
+		opcode = instrumented_opcode(hit, frame_code(hit, frame), at, class);
+		class = layout->opcode_class[opcode];
+	}
+	if (class == OPCODE_INSTRUCTION) {
+		opcode = instrumented_opcode(hit, frame_code(hit, frame), at, class);
+		class = layout->opcode_class[opcode];
+	}
+	return class;
+}
+
+/* Is this memory an object in the making (make_gen() stores CLEARED first) and not one that ends?
+ * It has a reference and the collector does not know it yet; in dealloc the count is 0. */
+static __always_inline bool in_the_making(const struct hit *hit)
+{
+	u32 references = 0;
+
+	bpf_probe_read_user(&references, sizeof(references), (void *)hit->gen);
+	return references && !read_pointer(hit->gen - GC_HEAD_BYTES);
+}
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state machine alone: pure functions over struct object, struct thread and plain values.
+ */
+#ifndef GENSCOPE_STATE_BPF_H
+#define GENSCOPE_STATE_BPF_H
+
+#include "maps.bpf.h"
+
+/* What inspect.get…state() would answer (Lib/inspect.py of 3.12). An async generator is RUNNING for
+ * as long as an asend() or athrow() of it is, its own awaits included. A frame that executes without
+ * one (the finaliser's close) is called RUNNING too, where inspect falls through to AGEN_CREATED. */
+static __always_inline u8 visible_state(u8 kind, u8 frame, u8 async)
+{
+	if (kind == KIND_ASYNC_GENERATOR && async)
+		return STATE_RUNNING;
+	return frame;
+}
+
+/* Can gi_frame_state go from one to the other? What cannot was missed or misread: an anomaly. */
+static __always_inline bool legal_change(u8 from, u8 to)
+{
+	switch (to) {
+	case STATE_CREATED:
+		return from == STATE_NONE;
+	case STATE_RUNNING:
+		return from == STATE_CREATED || from == STATE_SUSPENDED;
+	case STATE_SUSPENDED:
+		/* from CREATED: throw() that is delegated is set back as it was */
+		return from == STATE_RUNNING;
+	case STATE_CLOSED:
+		return from != STATE_NONE;
+	}
+	return false;
+}
+
+/* The object now runs on this thread, above what ran there. */
+static __always_inline void push(struct thread *thread, struct object *object, u64 gen)
+{
+	if (thread->top_gen == gen)
+		return;
+	object->driver_gen = thread->top_gen;
+	object->driver_id = thread->top_id;
+	object->driver_kind = thread->top_kind;
+	thread->top_gen = gen;
+	thread->top_id = object->id;
+	thread->top_kind = object->kind;
+}
+
+static __always_inline void pop(struct thread *thread, struct object *object, u64 gen)
+{
+	if (thread->top_gen != gen)
+		return;
+	thread->top_gen = object->driver_gen;
+	thread->top_id = object->driver_id;
+	thread->top_kind = object->driver_kind;
+}
+
+/* A SEND in the caller is the `await` of a coroutine or the `yield from` of a generator. */
+static __always_inline u8 via_of_send(const struct thread *thread)
+{
+	return thread->top_kind == KIND_GENERATOR ? VIA_YIELD_FROM : VIA_AWAIT;
+}
+
+static __always_inline u8 via_of_opcode(const struct thread *thread, u8 kind, u8 class)
+{
+	if (class == OPCODE_FOR_ITER)
+		return VIA_FOR;
+	if (class == OPCODE_SEND)
+		return via_of_send(thread);
+	return kind == KIND_GENERATOR ? VIA_NEXT : VIA_SEND;
+}
+
+static __always_inline bool is_close(u8 via)
+{
+	return via == VIA_CLOSE || via == VIA_FINALIZE || via == VIA_ACLOSE;
+}
+
+/* The method entered last on this thread, if it was this object's and has not returned since. */
+static __always_inline u8 pending_via(const struct thread *thread, u64 gen, u64 stack_pointer)
+{
+	if (thread->pending_gen == gen && stack_pointer <= thread->pending_sp)
+		return thread->pending_via;
+	return VIA_UNKNOWN;
+}
+
+#endif

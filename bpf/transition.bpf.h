@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a probe hit to a transition.
+ *
+ * Two things are followed for each object. Its frame state (gi_frame_state) says what really runs:
+ * it keeps the thread's stack, and its illegal sequences are anomalies. Its visible state is what
+ * inspect would say, and a change of it is an event. They differ for async generators only.
+ *
+ * Who resumed it (`via`) is known from, in this order: the evaluation loop's own sites; the entry of
+ * send(), throw(), close() or the finaliser on this thread; an outer object that handed a throw or
+ * close on (_gen_throw() and gen_close() of Objects/genobject.c set the outer one RUNNING around the
+ * call, put its state back, and resume it only then); the instruction of the calling Python frame.
+ *
+ * Every hit has exactly one outcome, counted where it is decided: an event, filtered, redundant, a
+ * cause, a stranger, or lost.
+ */
+#ifndef GENSCOPE_TRANSITION_BPF_H
+#define GENSCOPE_TRANSITION_BPF_H
+
+#include "code.bpf.h"
+#include "cpython.bpf.h"
+#include "process.bpf.h"
+#include "state.bpf.h"
+
+/* The new state that a hit brings. */
+struct change {
+	u8 frame; /* enum object_state, STATE_NONE: not a state CPython knows */
+	u8 async;
+	u8 memory_frame; /* as memory has it now: the old state when the store is still to come */
+	u8 memory_async;
+};
+
+/* One visible transition, before filters. */
+struct step {
+	u8 from;
+	u8 to;
+	u8 via;
+	u8 first_seen;
+	u32 instruction;
+	u64 parent;
+};
+
+/* pt_regs at constant offsets: the verifier forbids computed ones. */
+static __always_inline u64 register_value(const struct pt_regs *regs, u8 reg)
+{
+#define CASE(name, field)                                                                          \
+	case name: {                                                                               \
+		u64 value = regs->field;                                                           \
+		asm volatile("" : "+r"(value)); /* keep it a branch, not a table of offsets */     \
+		return value;                                                                      \
+	}
+	switch (reg) {
+		CASE(GPR_RBX, bx)
+		CASE(GPR_RDI, di)
+		CASE(GPR_RAX, ax)
+		CASE(GPR_RCX, cx)
+		CASE(GPR_RDX, dx)
+		CASE(GPR_RSI, si)
+		CASE(GPR_RBP, bp)
+		CASE(GPR_R8, r8)
+		CASE(GPR_R9, r9)
+		CASE(GPR_R10, r10)
+		CASE(GPR_R11, r11)
+		CASE(GPR_R12, r12)
+		CASE(GPR_R13, r13)
+		CASE(GPR_R14, r14)
+		CASE(GPR_R15, r15)
+		CASE(GPR_RSP, sp)
+	}
+#undef CASE
+	return 0;
+}
+
+static __always_inline bool read_change(const struct hit *hit, const struct pt_regs *regs,
+					struct change *change)
+{
+	const struct site *site = hit->site;
+	u8 bytes[2]; /* ag_running_async lies right before gi_frame_state */
+	s8 value;
+
+	if (bpf_probe_read_user(bytes, sizeof(bytes),
+				(void *)(hit->gen + hit->image->layout.gen_running_async)))
+		return false;
+	change->memory_async = hit->kind == KIND_ASYNC_GENERATOR && bytes[0];
+	change->memory_frame = frame_state(&hit->image->layout, (s8)bytes[1]);
+	change->async = change->memory_async;
+	change->frame = change->memory_frame;
+	if (site->from == VALUE_MEMORY)
+		return true;
+	value = site->from == VALUE_REGISTER ? (s8)register_value(regs, site->value_reg)
+					     : site->value;
+	if (site->role == SITE_RUNNING_ASYNC)
+		change->async = hit->kind == KIND_ASYNC_GENERATOR && value;
+	else
+		change->frame = frame_state(&hit->image->layout, value);
+	if (site->role == SITE_BOTH && site->from == VALUE_CONSTANT)
+		change->async = hit->kind == KIND_ASYNC_GENERATOR && site->value_async;
+	return true;
+}
+
+/* The state before this hit of an object that was never seen: from memory when the store is still to
+ * come, else by what must have been. */
+static __always_inline u8 inferred_state(const struct hit *hit, const struct thread *thread,
+					 const struct change *change, u32 instruction)
+{
+	if (hit->site->role == SITE_RUNNING_ASYNC)
+		return change->memory_frame;
+	if (hit->site->from != VALUE_MEMORY)
+		return change->memory_frame;
+	switch (change->frame) {
+	case STATE_CREATED:
+		return STATE_NONE;
+	case STATE_RUNNING:
+		/* the first instructions make the generator; a suspended one stands further on */
+		return instruction <= 8 ? STATE_CREATED : STATE_SUSPENDED;
+	case STATE_CLOSED:
+		return is_close(pending_via(thread, hit->gen, hit->stack_pointer)) ?
+			       STATE_SUSPENDED :
+			       STATE_RUNNING;
+	}
+	return STATE_RUNNING;
+}
+
+static __always_inline struct object *enter_object(const struct hit *hit, struct thread *thread,
+						   const struct change *change)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+	struct object fresh = {};
+	struct code_entry *code;
+	u32 instruction;
+
+	process_seen(hit->process, hit->tid);
+	fresh.kind = hit->kind;
+	fresh.code_address = code_of(hit);
+	code = code_entry(hit, fresh.code_address);
+	fresh.code = code ? code->code : 0;
+	instruction = instruction_of(hit, fresh.code_address);
+	fresh.instruction = instruction;
+	fresh.frame = inferred_state(hit, thread, change, instruction);
+	fresh.async = change->memory_async;
+	if (hit->site->role == SITE_RUNNING_ASYNC && hit->site->from == VALUE_MEMORY)
+		fresh.async = !change->async;
+	fresh.visible = visible_state(fresh.kind, fresh.frame, fresh.async);
+	if (change->frame == STATE_CREATED) {
+		fresh.birth_ns = hit->now;
+		fresh.seen_birth = 1;
+		fresh.frame = STATE_NONE;
+		fresh.visible = STATE_NONE;
+	}
+	fresh.id = __sync_fetch_and_add(&last_object_id, 1) + 1;
+	if (bpf_map_update_elem(&objects, &key, &fresh, BPF_ANY))
+		return NULL;
+	count(STAT_OBJECTS);
+	return bpf_map_lookup_elem(&objects, &key);
+}
+
+/* Why the object starts to run, or is closed without running. */
+static __always_inline u8 cause_of(const struct hit *hit, const struct thread *thread,
+				   const struct object *object, u8 to)
+{
+	u8 via;
+
+	if (hit->site->in_eval) {
+		if (hit->kind == KIND_COROUTINE)
+			return via_of_send(thread);
+		return via_of_opcode(thread, hit->kind, caller_opcode(hit)) == VIA_FOR ?
+			       VIA_FOR :
+			       via_of_send(thread);
+	}
+	via = pending_via(thread, hit->gen, hit->stack_pointer);
+	if (via)
+		return via;
+	if (object->delegated_via)
+		return object->delegated_via;
+	if (thread->delegated_via)
+		return thread->delegated_via;
+	if (to == STATE_CLOSED) /* nobody asked: dealloc of one that never ran */
+		return VIA_FINALIZE;
+	return via_of_opcode(thread, hit->kind, caller_opcode(hit));
+}
+
+static __always_inline void frame_entered(const struct hit *hit, struct thread *thread,
+					  struct object *object)
+{
+	u8 via = cause_of(hit, thread, object, STATE_RUNNING);
+	bool delegates = false;
+
+	if (!hit->site->in_eval && (via == VIA_THROW || is_close(via)))
+		/* a frame that really runs has been linked into the thread's exception stack */
+		delegates = !read_pointer(hit->gen + hit->image->layout.gen_previous_item);
+	object->step_via = via;
+	push(thread, object, hit->gen);
+	if (delegates) {
+		object->delegated_via = via == VIA_FINALIZE ? VIA_CLOSE : via;
+		thread->delegated_via = object->delegated_via;
+		if (via == VIA_FINALIZE)
+			object->delegated_via = via;
+		return; /* the method's cause stays pending for the resume that follows */
+	}
+	object->delegated_via = 0;
+	thread->delegated_via = 0;
+	if (thread->pending_gen == hit->gen)
+		thread->pending_gen = 0;
+}
+
+static __always_inline void frame_left(const struct hit *hit, struct thread *thread,
+				       struct object *object, u8 to)
+{
+	u64 raised;
+
+	pop(thread, object, hit->gen);
+	if (to == STATE_SUSPENDED) {
+		object->exit_via = object->kind == KIND_COROUTINE ? VIA_AWAIT : VIA_YIELD;
+		if (!object->delegated_via)
+			return;
+		/* put back after a delegated call: if that raised, the resume is still to come */
+		thread->delegated_via = 0;
+		if (object->delegated_via == VIA_THROW && !exception_type(hit)) {
+			object->delegated_via = 0;
+			if (thread->pending_gen == hit->gen)
+				thread->pending_gen = 0;
+		}
+		return;
+	}
+	raised = exception_type(hit);
+	if (!raised)
+		object->exit_via = VIA_RETURN;
+	else if ((is_close(object->step_via) || is_close(object->async_via)) &&
+		 is_generator_exit(hit, raised))
+		object->exit_via = VIA_CLOSE;
+	else
+		object->exit_via = VIA_RAISE;
+	object->delegated_via = 0;
+}
+
+/* Follow gi_frame_state; an illegal change is counted and then believed. */
+static __always_inline void follow_frame(const struct hit *hit, struct thread *thread,
+					 struct object *object, u8 to)
+{
+	u8 from = object->frame;
+
+	if (from == to) {
+		if (hit->site->role == SITE_FRAME_STATE && to != STATE_CLOSED)
+			count(STAT_ANOMALIES);
+		return;
+	}
+	if (!legal_change(from, to))
+		count(STAT_ANOMALIES);
+	if (from == STATE_RUNNING) {
+		object->instruction = instruction_of(hit, object->code_address);
+		frame_left(hit, thread, object, to);
+	}
+	if (to == STATE_RUNNING) {
+		frame_entered(hit, thread, object);
+	} else if (to == STATE_CLOSED && from != STATE_RUNNING) {
+		object->exit_via = cause_of(hit, thread, object, to);
+		object->delegated_via = 0;
+		if (thread->pending_gen == hit->gen)
+			thread->pending_gen = 0;
+	}
+	object->frame = to;
+}
+
+static __always_inline u8 via_of(const struct object *object, const struct hit *hit, u8 from, u8 to)
+{
+	if (to == STATE_CREATED)
+		return VIA_CREATE;
+	if (to == STATE_NONE)
+		return VIA_FREE;
+	if (to != STATE_RUNNING)
+		return object->exit_via;
+	if (hit->kind == KIND_ASYNC_GENERATOR && object->async)
+		return object->async_via ? object->async_via : VIA_ANEXT;
+	return object->step_via;
+}
+
+/* Keep the times, and say whether the filters let it through. */
+static __always_inline bool account(const struct hit *hit, struct object *object,
+				    const struct step *step, u64 *run_ns, u64 *suspended_ns,
+				    u16 *flags)
+{
+	u64 elapsed = object->changed_ns ? hit->now - object->changed_ns : 0;
+
+	*run_ns = 0;
+	*suspended_ns = 0;
+	*flags = step->first_seen ? TRANSITION_FIRST_SEEN : 0;
+	if (object->changed_ns && step->from == STATE_RUNNING) {
+		*run_ns = elapsed;
+		*flags |= TRANSITION_HAS_RUN;
+		object->run_sum_ns += elapsed;
+	}
+	if (object->changed_ns && step->from == STATE_SUSPENDED) {
+		*suspended_ns = elapsed;
+		*flags |= TRANSITION_HAS_SUSPENDED;
+		object->suspended_sum_ns += elapsed;
+	}
+	object->changed_ns = hit->now;
+	object->visible = step->to;
+	object->seq++;
+
+	if (!(settings.kinds & 1u << (hit->kind & 3)))
+		return false;
+	if (!settings.min_run_ns && !settings.min_suspended_ns)
+		return true;
+	return (settings.min_run_ns && *run_ns >= settings.min_run_ns) ||
+	       (settings.min_suspended_ns && *suspended_ns >= settings.min_suspended_ns);
+}
+
+static __noinline void emit(const struct hit *hit, struct object *object,
+				 const struct step *step)
+{
+	struct transition_record *record;
+	u64 run_ns, suspended_ns;
+	u16 flags;
+
+	if (!account(hit, object, step, &run_ns, &suspended_ns, &flags)) {
+		count(STAT_FILTERED);
+		return;
+	}
+	if (settings.filter_codes || !object->code) {
+		struct code_entry *code = code_entry(hit, object->code_address);
+
+		if (code)
+			object->code = code->code;
+		if (settings.filter_codes && code && code->verdict == VERDICT_DROP) {
+			count(STAT_FILTERED);
+			return;
+		}
+	}
+	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+	if (!record) {
+		count(STAT_LOST_RING);
+		return;
+	}
+	record->head.size = sizeof(*record);
+	record->head.type = RECORD_TRANSITION;
+	record->head.flags = flags;
+	record->head.pid = hit->process >> 32;
+	record->head.tid = hit->tid;
+	record->head.ts_ns = hit->now;
+	record->gen = hit->gen;
+	record->id = object->id;
+	record->parent = step->parent;
+	record->run_ns = run_ns;
+	record->suspended_ns = suspended_ns;
+	record->seq = object->seq;
+	record->code = object->code;
+	record->instruction = step->instruction;
+	record->kind = hit->kind;
+	record->from = step->from;
+	record->to = step->to;
+	record->via = step->via;
+	record->epoch = (u32)hit->process;
+	record->site = hit->site_index;
+	count(STAT_EVENTS);
+	bpf_ringbuf_submit(record, ring_flags());
+}
+
+static __always_inline void on_free(const struct hit *hit)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+	struct object *object = bpf_map_lookup_elem(&objects, &key);
+	struct step step = { .to = STATE_NONE, .via = VIA_FREE, .instruction = NO_INSTRUCTION };
+
+	if (!object) { /* older than the tracer and never touched since */
+		count(STAT_REDUNDANT);
+		return;
+	}
+	if (object->frame != STATE_CLOSED)
+		count(STAT_ANOMALIES);
+	step.from = object->visible;
+	emit(hit, object, &step);
+	bpf_map_delete_elem(&objects, &key);
+}
+
+/* The entry of this object, made at first sight; NULL once the outcome of the hit is decided. */
+static __always_inline struct object *find_object(const struct hit *hit, struct thread *thread,
+						  const struct change *change, bool *first_seen)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+	struct object *object = bpf_map_lookup_elem(&objects, &key);
+
+	*first_seen = false;
+	if (change->frame == STATE_CLOSED && hit->site->role == SITE_FRAME_STATE &&
+	    in_the_making(hit)) {
+		if (object) { /* its free was missed */
+			count(STAT_ANOMALIES);
+			bpf_map_delete_elem(&objects, &key);
+		}
+		count(STAT_REDUNDANT);
+		return NULL;
+	}
+	if (object && change->frame == STATE_CREATED && object->frame != STATE_CREATED) {
+		count(STAT_ANOMALIES);
+		bpf_map_delete_elem(&objects, &key);
+		object = NULL;
+	}
+	if (object)
+		return object;
+	object = enter_object(hit, thread, change);
+	if (!object)
+		count(STAT_LOST_MAP_FULL);
+	else
+		*first_seen = !object->seen_birth;
+	return object;
+}
+
+static __always_inline void on_store(const struct hit *hit, const struct pt_regs *regs,
+				     struct thread *thread)
+{
+	struct change change = {};
+	struct step step = {};
+	struct object *object;
+	bool first_seen;
+	u64 driver;
+
+	if (!read_change(hit, regs, &change)) {
+		count(STAT_LOST_FAULT);
+		return;
+	}
+	if (change.frame == STATE_NONE) { /* a state that does not exist: a store to something else */
+		count(STAT_REDUNDANT);
+		count(STAT_ANOMALIES);
+		return;
+	}
+	object = find_object(hit, thread, &change, &first_seen);
+	if (!object)
+		return;
+	driver = thread->top_gen == hit->gen ? object->driver_id : thread->top_id;
+	step.parent = object->visible == STATE_RUNNING ? object->driver_id : 0;
+	follow_frame(hit, thread, object, change.frame);
+	if (hit->kind == KIND_ASYNC_GENERATOR && object->async != change.async)
+		object->async = change.async;
+
+	step.from = object->visible;
+	step.to = visible_state(hit->kind, object->frame, object->async);
+	if (step.from == step.to) {
+		count(STAT_REDUNDANT);
+		return;
+	}
+	step.via = via_of(object, hit, step.from, step.to);
+	step.first_seen = first_seen;
+	if (step.to == STATE_RUNNING)
+		step.parent = driver;
+	step.instruction = step.from == STATE_RUNNING ? object->instruction :
+							instruction_of(hit, object->code_address);
+	if (step.from == STATE_RUNNING)
+		object->async_via = 0;
+	emit(hit, object, &step);
+}
+
+static __always_inline void on_cause(const struct hit *hit, struct thread *thread)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+	struct object *object;
+	u8 via = hit->site->via;
+
+	count(STAT_CAUSES);
+	if (via == VIA_ASEND || via == VIA_ATHROW || via == VIA_ACLOSE) {
+		/* these make an awaitable; the object runs when that is awaited */
+		object = bpf_map_lookup_elem(&objects, &key);
+		if (object)
+			object->async_via = via;
+		return;
+	}
+	thread->pending_gen = hit->gen;
+	thread->pending_sp = hit->stack_pointer;
+	thread->pending_via = via;
+}
+
+static __always_inline void on_hit(struct pt_regs *regs, u32 index)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct hit hit = { .site_index = index & (SITES_MAX - 1) };
+	struct thread *thread;
+	u32 image;
+
+	count(STAT_HITS);
+	count_site(site_hits, hit.site_index);
+	hit.site = bpf_map_lookup_elem(&sites, &hit.site_index);
+	image = hit.site ? hit.site->image : 0;
+	hit.image = bpf_map_lookup_elem(&images, &image);
+	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!hit.site || !hit.image || !thread) {
+		count(STAT_LOST_FAULT);
+		return;
+	}
+	if (hit.site->stepped)
+		count(STAT_STEPPED);
+	hit.base = regs->ip - hit.site->address;
+	hit.gen = register_value(regs, hit.site->reg) + hit.site->addend;
+	hit.stack_pointer = regs->sp;
+	hit.fs_base = task->thread.fsbase;
+	hit.process = process_identity(task);
+	hit.tid = task->pid;
+	hit.now = bpf_ktime_get_ns();
+	if (thread->process != hit.process) {
+		struct thread none = { .process = hit.process };
+
+		*thread = none;
+	}
+	if (hit.site->role == SITE_CODE_FREE) {
+		code_freed(&hit, hit.gen);
+		count(STAT_CAUSES);
+		return;
+	}
+	if (hit.site->role == SITE_CAUSE) {
+		on_cause(&hit, thread);
+		return;
+	}
+	hit.kind = kind_of(&hit);
+	if (!hit.kind) {
+		count(STAT_STRANGERS);
+		count_site(site_strangers, hit.site_index);
+		return;
+	}
+	if (hit.site->role == SITE_FREE)
+		on_free(&hit);
+	else
+		on_store(&hit, regs, thread);
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state map: one entry an object alive, kept by BPF, readable by the user side.
+ */
+#ifndef GENSCOPE_OBJECT_H
+#define GENSCOPE_OBJECT_H
+
+#include "records.h"
+
+#define OBJECTS_DEFAULT 1000000 /* capacity; memory is paid as entries come (BPF_F_NO_PREALLOC) */
+#define CODES_MAX       65536
+#define PROCESSES_MAX   4096
+
+struct object_key {
+	__u64 process; /* see process_identity() in bpf/process.bpf.h */
+	__u64 gen;     /* address */
+};
+
+struct object {
+	__u64 id;
+	__u64 birth_ns;   /* 0: older than the tracer */
+	__u64 changed_ns; /* last visible change; 0: not seen */
+	__u64 run_sum_ns;
+	__u64 suspended_sum_ns;
+	__u64 code_address;
+	__u64 driver_gen; /* who ran on this thread when the step began: the thread's stack as a list */
+	__u64 driver_id;
+	__u32 code;
+	__u32 seq;
+	__u32 instruction; /* where it left RUNNING last */
+	__u8 kind;         /* enum object_kind */
+	__u8 visible;      /* enum object_state, as inspect would say */
+	__u8 frame;        /* enum object_state of gi_frame_state alone */
+	__u8 async;        /* ag_running_async */
+	__u8 driver_kind;
+	__u8 step_via;      /* what began the step */
+	__u8 exit_via;      /* how the frame left RUNNING last */
+	__u8 async_via;     /* asend, athrow or aclose called, not yet begun */
+	__u8 delegated_via; /* throw or close that went to the inner iterator first */
+	__u8 seen_birth;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct object) == 88, "object is shared with BPF");
+
+struct code_key {
+	__u64 process;
+	__u64 address;
+};
+
+struct code_entry {
+	__u32 code;    /* id */
+	__u32 verdict; /* enum code_verdict, written by the user side */
+};
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A site: one instruction of an interpreter at which a probe sits, and what the BPF side needs to
+ * know of it. Found by user/sites/, read by bpf/ through an array that the probe's cookie indexes.
+ */
+#ifndef GENSCOPE_SITE_H
+#define GENSCOPE_SITE_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+#include "layout.h"
+#include "records.h"
+
+#define SITES_MAX  1024 /* all interpreters of a run together; one has 20 to 60 */
+#define IMAGES_MAX 16   /* interpreter files of one run */
+
+enum site_role {
+	SITE_FRAME_STATE = 1,   /* a store to gi_frame_state */
+	SITE_RUNNING_ASYNC = 2, /* a store to ag_running_async */
+	SITE_BOTH = 3,          /* one wide store, or two stores that one probe covers */
+	SITE_FREE = 4,          /* the object's memory is given back */
+	SITE_CAUSE = 5,         /* entry of a method: `via` says which */
+	SITE_CODE_FREE = 6,     /* entry of the code object's tp_dealloc */
+};
+
+/* Where the new state is found. */
+enum site_value {
+	VALUE_MEMORY = 0,   /* the probe sits after the store */
+	VALUE_CONSTANT = 1, /* the probe is on the store, `value` is what it will write */
+	VALUE_REGISTER = 2, /* the probe is on the store, low byte of `value_reg` */
+};
+
+/* Registers in the order of struct pt_regs on x86-64. */
+enum site_register {
+	GPR_R15, GPR_R14, GPR_R13, GPR_R12, GPR_RBP, GPR_RBX, GPR_R11, GPR_R10,
+	GPR_R9, GPR_R8, GPR_RAX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI, GPR_RSP,
+	GPR_COUNT,
+};
+
+struct site {
+	__u64 address; /* of the probe, as linked */
+	__s32 addend;  /* object = register + addend */
+	__u8 reg;      /* enum site_register */
+	__u8 role;     /* enum site_role */
+	__u8 from;     /* enum site_value */
+	__u8 value_reg;
+	__s8 value;       /* the frame state stored, when constant */
+	__s8 value_async; /* the ag_running_async stored, when constant and SITE_BOTH */
+	__u8 via;         /* enum via of a SITE_CAUSE */
+	__u8 in_eval;     /* in the evaluation loop: no method was called */
+	__u8 stepped;     /* the kernel single-steps the instruction under the probe */
+	__u8 image;       /* index of the struct image */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct site) == 24, "site is shared with BPF");
+
+/* How a thread finds its PyThreadState. */
+enum tstate_access {
+	TSTATE_NONE = 0,
+	TSTATE_GLOBAL = 1, /* a pointer at link address `tstate` (3.11: the holder of the GIL) */
+	TSTATE_FS = 2,     /* a pointer at fs + `tstate` (local or initial exec, static builds) */
+	TSTATE_GOT = 3,    /* the offset from fs is in the GOT slot `tstate` (initial exec) */
+	TSTATE_DTV = 4,    /* {module, offset} is in the GOT slot `tstate` (general dynamic) */
+};
+
+struct image {
+	__u64 types[4];  /* link addresses of the type objects, by enum object_kind; [0] unused */
+	__u64 tstate;    /* see enum tstate_access */
+	__u64 generator_exit; /* link address of the pointer PyExc_GeneratorExit */
+	__u32 tstate_access;
+	__u32 dtv_stride; /* bytes an entry of the dtv: 16 glibc, 8 musl */
+	struct layout layout;
+};
+_Static_assert(sizeof(struct image) == 56 + 312, "image is shared with BPF");
+
+/* Counted in BPF, per processor; see "Loss is arithmetic" in the manual. */
+enum statistic {
+	STAT_HITS = 0,
+	STAT_EVENTS = 1,
+	STAT_FILTERED = 2,
+	STAT_CAUSES = 3,
+	STAT_REDUNDANT = 4,
+	STAT_STRANGERS = 5,
+	STAT_LOST_RING = 6,
+	STAT_LOST_MAP_FULL = 7,
+	STAT_LOST_FAULT = 8,
+	STAT_ANOMALIES = 9,
+	STAT_STEPPED = 10,
+	STAT_OBJECTS = 11,       /* objects ever entered into the state map */
+	STAT_CODES_LOST = 12,    /* code records that found the ring full (tried again later) */
+	STAT_PROCESSES_LOST = 13,
+	STAT_COUNT = 14,
+};
+
+/* Filters and switches that BPF decides on, constant for a run. */
+struct settings {
+	__u64 min_run_ns;       /* 0: off */
+	__u64 min_suspended_ns; /* 0: off */
+	__u32 kinds;            /* bit 1 << enum object_kind */
+	__u32 wake_bytes;       /* wake the reader when so much waits in the ring */
+	__u8 filter_codes;      /* a code object needs the verdict PASS */
+	__u8 watch_exec;        /* report every exec, fork and exit of the machine */
+	__u8 follow_forks;
+	__u8 pad[5];
+};
+
+enum code_verdict { VERDICT_UNKNOWN = 0, VERDICT_PASS = 1, VERDICT_DROP = 2 };
+
+#endif

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""What tests are made of: results, failures, and one traced run from barrier to summary."""
+
+import os
+import shutil
+
+import compare
+from procs import Target, Timeout, Tool
+from stream import Stream
+
+
+class Failure(Exception):
+    """A test failed; the text says what differs."""
+
+
+class Skip(Exception):
+    """A test cannot run here; the text says what is missing."""
+
+
+class Result:
+    def __init__(self, where, name, status, detail=""):
+        self.where, self.name, self.status, self.detail = where, name, status, detail
+
+
+class Run:
+    """One traced run: the stream, what the target wrote, how both ended."""
+
+    def __init__(self, stream, folder):
+        self.stream, self.folder = stream, folder
+
+    def truth(self, name="truth"):
+        return compare.load_truth(os.path.join(self.folder, name))
+
+    def must_be_sound(self, complete=True):
+        problems = self.stream.check(complete)
+        if problems:
+            raise Failure("\n".join(problems))
+
+
+class Context:
+    """What every test gets."""
+
+    def __init__(self, genscope, wanted, interps):
+        self.genscope, self.wanted, self.interps = genscope, wanted, interps
+
+    @property
+    def one(self):
+        """The interpreter for tests that need only one: the first that is no debug build and has no other root."""
+        plain = [interp for interp in self.interps if interp.kind != "debug" and not interp.root]
+        return (plain or self.interps)[0]
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def equal(what, expected, got):
+    check(expected == got, f"{what}: expected {expected!r}, got {got!r}")
+
+
+def guard(where, name, fn):
+    """fn() as a Result."""
+    try:
+        fn()
+    except Skip as skip:
+        return Result(where, name, "SKIP", str(skip))
+    except (Failure, Timeout) as failure:
+        return Result(where, name, "FAIL", str(failure))
+    except Exception as error:  # a bug of the test is a failure, not the end of the run
+        return Result(where, name, "FAIL", f"{type(error).__name__}: {error}")
+    return Result(where, name, "ok")
+
+
+def ended(process, timeout, what, expected=0):
+    status = process.finish(timeout)
+    if status != expected:
+        raise Failure(f"{what} ended with {status}, expected {expected}: {process.tell()}")
+
+
+def trace(ctx, interp, script, args=(), options=("-p", "{pid}"), timeout=60, folder=None):
+    """Start the target, attach to it, let it go, wait for both. {out} in args is the folder as the target sees it."""
+    host, inside = folder or interp.scratch()
+    out = os.path.join(host, "stream.jsonl")
+    with Target(interp, script, *(str(arg).replace("{out}", inside) for arg in args)) as target:
+        pid = target.ready()
+        words = [word.replace("{pid}", str(pid)) for word in options]
+        with Tool(ctx.genscope, "trace", *words, "--json", "-o", out) as tool:
+            tool.attached()
+            target.say()
+            ended(target, timeout, "the target")
+            ended(tool, timeout, "genscope")
+    return Run(load_stream(out), host)
+
+
+def load_stream(path):
+    """A stream whose lines have all their fields: the comparison need not look."""
+    stream = Stream.load(path)
+    bad = next(stream.bad_fields(), None)
+    check(bad is None, f"a transition's field {bad}")
+    return stream
+
+
+def discard(run):
+    """Big streams are not kept until the end of the whole run."""
+    shutil.rmtree(run.folder, ignore_errors=True)

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# deps.sh install GROUP   as root on Debian 12 or 13: install what is missing, and nothing if nothing is
+# deps.sh missing GROUP   say in one line what is missing, install nothing; exit 1 if something is
+# GROUP is build (make, make demo), lint, or all (make check, too).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/apt.sh"
+
+build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev pkg-config git python3"
+lint_packages="clang-format clang-tidy"
+check_packages="libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg debootstrap debian-archive-keyring ca-certificates"
+
+export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
+gave_up=$here/../../build/no-backports
+log=
+
+say() { echo "deps: $*" >&2; }
+die() { [ -z "$log" ] || cat "$log" >&2; say "$*"; exit 1; }
+have_multi() { pkg-config --atleast-version=1.3 libbpf 2>/dev/null; }
+
+missing() {
+	local absent= tool library
+	case $1 in
+	lint) for tool in clang-format clang-tidy; do command -v "$tool" >/dev/null || absent="$absent $tool"; done ;;
+	*)
+		for tool in gcc clang bpftool pkg-config; do command -v "$tool" >/dev/null || absent="$absent $tool"; done
+		for library in libbpf libelf zlib capstone; do
+			pkg-config --exists "$library" 2>/dev/null || absent="$absent $library"
+		done ;;
+	esac
+	[ -z "$absent" ] && return
+	echo "genscope: not installed:$absent: run \`make deps\` as root" >&2
+	exit 1
+}
+
+not_installed() {
+	local installed
+	installed=" $(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | awk '$1 ~ /^.i/ { print $2 }' | tr '\n' ' ')"
+	for package in "$@"; do
+		case $installed in *" $package "*) ;; *) echo "$package" ;; esac
+	done
+}
+
+quiet_apt() { apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@" >>"$log" 2>&1; }
+apt_install() { quiet_apt install --no-install-recommends "$@"; }
+
+# Package lists may be absent (a fresh image) or too old to fetch from.
+install_packages() {
+	say "installing $*"
+	if [ -z "$(apt-cache show "$@" 2>&1 >/dev/null)" ] && apt_install "$@"; then return; fi
+	: >"$log"
+	quiet_apt update || true
+	apt_install "$@" || die "apt-get could not install these packages (its own words are above)"
+}
+
+# uprobe_multi wants libbpf 1.3, Debian 12 has 1.1 and 1.4 in its backports. They are read through a list of our own:
+# the machine's apt configuration stays as it is.
+install_backport() {
+	local suite uri signed=
+	suite=$(codename)
+	uri=$(mirror) || return 1
+	[ -r /usr/share/keyrings/debian-archive-keyring.gpg ] && signed="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+	chmod 755 "$private"	# apt downloads as the user _apt
+	mkdir "$private/lists"
+	printf "deb $signed%s %s main\n" "$uri" "$suite" "$uri" "$suite-backports" >"$private/sources.list"
+	set -- -o Dir::Etc::SourceList="$private/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$private/lists" \
+		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none -o Acquire::http::Timeout=20
+	quiet_apt "$@" update && quiet_apt "$@" install --no-install-recommends \
+		"libbpf-dev/$suite-backports" "libbpf1/$suite-backports"
+}
+
+install_libbpf() {
+	have_multi && return
+	local version
+	version=$(apt-cache policy libbpf-dev 2>/dev/null | awk '/Candidate:/ { print $2 }')
+	if [ -z "$version" ] || [ "$version" = "(none)" ]; then
+		quiet_apt update || true
+		version=$(apt-cache policy libbpf-dev 2>/dev/null | awk '/Candidate:/ { print $2 }')
+	fi
+	if dpkg --compare-versions "${version#*:}" lt 1.3; then
+		# Out of reach a while ago: a second run is quick, and `make clean` asks for another try.
+		if pkg-config --exists libbpf 2>/dev/null && [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; then return; fi
+		say "installing libbpf from $(codename)-backports (the release's own $version has no uprobe_multi)"
+		if install_backport && have_multi; then return; fi
+		say "libbpf ≥ 1.3 is out of reach ($(codename)-backports): going on with $version, attach and detach are slower"
+		mkdir -p "${gave_up%/*}" && touch "$gave_up"
+	fi
+	[ -z "$(not_installed libbpf-dev)" ] || install_packages libbpf-dev
+}
+
+install() {
+	local packages
+	case $1 in
+	build) packages=$build_packages ;;
+	lint) packages=$lint_packages ;;
+	*) packages="$build_packages $check_packages $lint_packages" ;;
+	esac
+	if ! command -v apt-get >/dev/null; then
+		missing build
+		return	# not Debian: what building needs is there, the rest is the user's own affair
+	fi
+	packages=$(not_installed $packages)
+	if [ -z "$packages" ] && { have_multi || [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; }; then return; fi
+	if [ "$(id -u)" != 0 ]; then
+		[ -z "$packages" ] && [ -z "$(not_installed libbpf-dev)" ] && return	# an older libbpf will do
+		echo "genscope: not installed: $(echo $packages $(not_installed libbpf-dev)): run \`make deps\` as root" >&2
+		exit 1
+	fi
+	private=$(mktemp -d)
+	trap 'rm -rf "$private"' EXIT
+	log=$private/log
+	: >"$log"
+	[ -z "$packages" ] || install_packages $packages
+	install_libbpf
+}
+
+case ${1:-}-${2:-} in
+missing-*) missing "$2" ;;
+install-build | install-lint | install-all) install "$2" ;;
+*) echo "usage: deps.sh install|missing build|lint|all" >&2; exit 2 ;;
+esac

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+volatile sig_atomic_t stop_requested;
+
+void complain(const char *format, ...)
+{
+	char message[8192];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	fprintf(stderr, "genscope: %s\n", message);
+}
+
+int exit_status_of(int err)
+{
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -ESRCH:
+	case -ENOENT:
+		return EXIT_NO_TARGET;
+	case -ENOTSUP:
+		return EXIT_UNSUPPORTED;
+	case -EPERM:
+	case -EACCES:
+		return EXIT_NOT_ALLOWED;
+	}
+	return EXIT_FAILED;
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop_requested = 1;
+}
+
+void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "model/names.h"
+#include "records.h"
+
+#define ALL_KINDS (1u << KIND_GENERATOR | 1u << KIND_COROUTINE | 1u << KIND_ASYNC_GENERATOR)
+
+enum long_only {
+	OPTION_CGROUP = 0x100,
+	OPTION_MIN_RUN,
+	OPTION_MIN_SUSPENDED,
+	OPTION_JSON,
+	OPTION_COLOR,
+};
+
+int parse_duration(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = { { "ns", 1 },   { "us", 1e3 }, { "ms", 1e6 },
+		      { "s", 1e9 },  { "m", 60e9 }, { "h", 3600e9 } };
+	double number;
+	char *end;
+
+	if (*text < '0' || *text > '9') /* no sign, no blank, no "nan" */
+		return -EINVAL;
+	number = strtod(text, &end);
+	if (end == text || !isfinite(number) || strpbrk(text, "xXpP"))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit))
+			continue;
+		if (number * units[i].ns >= (double)INT64_MAX)
+			return -EINVAL;
+		*ns = (uint64_t)(number * units[i].ns);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+bool glob_is_valid(const char *glob)
+{
+	bool open = false;
+
+	if (!*glob)
+		return false;
+	for (const char *c = glob; *c; c++) {
+		if (*c == '\\' && !*++c)
+			return false;
+		if (*c == '[' && !open) {
+			open = true;
+			if (c[1] == '!' || c[1] == '^')
+				c++;
+			if (c[1] == ']')
+				c++;
+		} else if (*c == ']') {
+			open = false;
+		}
+	}
+	return !open;
+}
+
+error_t options_error(struct argp_state *state, const char *format, ...)
+{
+	const struct options *options = state->input;
+	char message[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	complain("%s: see genscope %s --help", message, options->command);
+	return EEXIST; /* said already: see options_parse() */
+}
+
+static error_t set_duration(struct argp_state *state, const char *option, const char *text,
+			    uint64_t *ns)
+{
+	if (parse_duration(text, ns) || !*ns)
+		return options_error(state, "%s: '%s' is no duration like 250us, 50ms, 1.5s or 2m",
+				     option, text);
+	return 0;
+}
+
+static error_t set_number(struct argp_state *state, const char *option, const char *text,
+			  uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !*value || *value > max)
+		return options_error(state, "%s: '%s' is no number from 1 to %llu", option, text,
+				     (unsigned long long)max);
+	return 0;
+}
+
+static error_t add_pid(struct argp_state *state, const char *text)
+{
+	struct options *options = state->input;
+	uint64_t pid;
+	error_t err = set_number(state, "--pid", text, INT_MAX, &pid);
+
+	if (err)
+		return err;
+	if (options->pid_count == PIDS_MAX)
+		return options_error(state, "--pid: more than %d of them", PIDS_MAX);
+	options->pids[options->pid_count++] = (pid_t)pid;
+	return 0;
+}
+
+static error_t parse_target(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'p':
+		return add_pid(state, arg);
+	case 'x':
+		options->exe = arg;
+		return 0;
+	case OPTION_CGROUP:
+		options->cgroup = arg;
+		return 0;
+	case 'a':
+		options->all = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_kinds(struct argp_state *state, char *list)
+{
+	struct options *options = state->input;
+	char copy[128], *rest, *word;
+
+	options->kinds = 0;
+	snprintf(copy, sizeof(copy), "%s", list);
+	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		if (!kind_of_name(word))
+			return options_error(
+				state, "--kind: '%s' is not generator, coroutine or async_generator",
+				word);
+		options->kinds |= kind_of_name(word);
+	}
+	return options->kinds ? 0 : options_error(state, "--kind: an empty list");
+}
+
+static error_t set_glob(struct argp_state *state, const char *option, const char *glob,
+			const char **out)
+{
+	if (!glob_is_valid(glob))
+		return options_error(state, "%s: '%s' is no glob", option, glob);
+	*out = glob;
+	return 0;
+}
+
+static error_t parse_filter(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'k':
+		return parse_kinds(state, arg);
+	case 'f':
+		return set_glob(state, "--function", arg, &options->function_glob);
+	case 'F':
+		return set_glob(state, "--file", arg, &options->file_glob);
+	case OPTION_MIN_RUN:
+		return set_duration(state, "--min-run", arg, &options->min_run_ns);
+	case OPTION_MIN_SUSPENDED:
+		return set_duration(state, "--min-suspended", arg, &options->min_suspended_ns);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_limit(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'd':
+		return set_duration(state, "--duration", arg, &options->duration_ns);
+	case 'n':
+		return set_number(state, "--max-events", arg, UINT64_MAX, &options->max_events);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_output(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'o':
+		options->output = arg;
+		return 0;
+	case OPTION_JSON:
+		options->json = true;
+		return 0;
+	case 'q':
+		options->quiet = true;
+		return 0;
+	case 'v':
+		options->verbose = true;
+		return 0;
+	case OPTION_COLOR:
+		if (!strcmp(arg, "always"))
+			options->color = COLOR_ALWAYS;
+		else if (!strcmp(arg, "never"))
+			options->color = COLOR_NEVER;
+		else if (!strcmp(arg, "auto"))
+			options->color = COLOR_AUTO;
+		else
+			return options_error(state, "--color: '%s' is not auto, always or never", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option target_options[] = {
+	{ 0, 0, 0, 0, "Targets (one kind of them; or a command after --):", 1 },
+	{ "pid", 'p', "PID", 0, "this process, and what it forks and executes; repeatable", 0 },
+	{ "exe", 'x', "PATH", 0, "every process of this interpreter, now and later", 0 },
+	{ "cgroup", OPTION_CGROUP, "PATH", 0, "every CPython in this cgroup, now and later", 0 },
+	{ "all", 'a', 0, 0, "every CPython on the machine, now and later", 0 },
+	{ 0 },
+};
+
+static const struct argp_option filter_options[] = {
+	{ 0, 0, 0, 0, "Filters:", 2 },
+	{ "kind", 'k', "LIST", 0, "of generator,coroutine,async_generator", 0 },
+	{ "function", 'f', "GLOB", 0, "only functions whose qualname matches", 0 },
+	{ "file", 'F', "GLOB", 0, "only code from files that match", 0 },
+	{ "min-run", OPTION_MIN_RUN, "DUR", 0, "only ends of steps that ran this long", 0 },
+	{ "min-suspended", OPTION_MIN_SUSPENDED, "DUR", 0,
+	  "only ends of waits that took this long (DUR: 250us, 50ms, 1.5s, 2m)", 0 },
+	{ 0 },
+};
+
+static const struct argp_option limit_options[] = {
+	{ 0, 0, 0, 0, "Limits:", 3 },
+	{ "duration", 'd', "DUR", 0, "end after this time", 0 },
+	{ "max-events", 'n', "N", 0, "end after this many transitions", 0 },
+	{ 0 },
+};
+
+static const struct argp_option output_options[] = {
+	{ 0, 0, 0, 0, "Output:", 4 },
+	{ "output", 'o', "FILE", 0, "write there; - is standard output", 0 },
+	{ "json", OPTION_JSON, 0, 0, "JSON Lines instead of text", 0 },
+	{ "color", OPTION_COLOR, "WHEN", 0, "auto, always or never; NO_COLOR is honoured", 0 },
+	{ "quiet", 'q', 0, 0, "no remarks on standard error but `genscope: attached`", 0 },
+	{ "verbose", 'v', 0, 0, "more of them", 0 },
+	{ 0 },
+};
+
+const struct argp argp_targets = { .options = target_options, .parser = parse_target };
+const struct argp argp_filters = { .options = filter_options, .parser = parse_filter };
+const struct argp argp_limits = { .options = limit_options, .parser = parse_limit };
+const struct argp argp_output = { .options = output_options, .parser = parse_output };
+
+int options_parse(const struct argp *argp, int argc, char **argv, struct options *options)
+{
+	int at = 0;
+	error_t err;
+
+	options->kinds = ALL_KINDS;
+	/* argp would print two lines, and its own wording */
+	err = argp_parse(argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, &at, options);
+	if (!err)
+		return 0;
+	if (err != EEXIST) {
+		const char *culprit = at > 1 && at <= argc ? argv[at - 1] :
+				      argc > 1		    ? argv[argc - 1] :
+							      "";
+		complain("'%s' is no option of %s, or lacks its value: see genscope %s --help",
+			 culprit, options->command, options->command);
+	}
+	return EXIT_USAGE;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_CMD_OPTIONS_H
+#define GENSCOPE_CMD_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * The options that commands share, as argp children: put the ones a command has into its
+ * `struct argp.children` and hand `struct options` to each as input.
+ */
+
+#define PIDS_MAX 256
+
+enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
+
+struct options {
+	const char *command; /* "trace": for messages */
+	/* targets */
+	pid_t pids[PIDS_MAX];
+	size_t pid_count;
+	const char *exe, *cgroup;
+	bool all;
+	char **argv; /* after --, NULL-terminated; NULL: none */
+	/* filters */
+	unsigned kinds; /* bits 1 << enum object_kind; all by default */
+	const char *function_glob, *file_glob;
+	uint64_t min_run_ns, min_suspended_ns;
+	/* limits */
+	uint64_t duration_ns, max_events; /* 0: none */
+	/* output */
+	const char *output;
+	bool json, quiet, verbose;
+	enum color color;
+	/* trace */
+	unsigned context; /* enum session_context */
+};
+
+extern const struct argp argp_targets, argp_filters, argp_limits, argp_output;
+
+/* Parses argv[0..argc) of a command (argv[0] is its name). Prints its own one-line error. 0, or the
+ * exit status to end with (2, or 0 after --help). */
+int options_parse(const struct argp *argp, int argc, char **argv, struct options *options);
+
+/* A usage error inside a parser: prints one line, remembers that it did. */
+error_t options_error(struct argp_state *state, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* "250us", "50ms", "1.5s", "2m"; also ns and h. 0, or -EINVAL. */
+int parse_duration(const char *text, uint64_t *ns);
+
+/* Whether fnmatch() can make sense of it: brackets close, it is not empty, no backslash at its end. */
+bool glob_is_valid(const char *glob);
+
+#endif

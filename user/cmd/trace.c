@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "model/stream.h"
+#include "session/session.h"
+#include "sink/sink.h"
+
+#define POLL_MS      10  /* how late an event may be shown */
+#define TICK_NS      100000000ull /* between looks at losses, targets and limits */
+#define TRACER_NICE  (-10) /* a tracer that is not scheduled loses events; it uses little itself */
+#define DRAIN_ROUNDS 1000
+
+struct trace {
+	struct options options;
+	struct session *session;
+	struct stream *stream;
+	struct writer writer;
+	struct sink sink;
+	uint64_t printed;   /* transitions */
+	uint64_t beyond;    /* events that came after the limit was reached */
+	uint64_t start_ns, end_ns, next_tick_ns;
+	struct loss told;   /* losses already shown */
+	bool full;          /* the limit is reached */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static int on_event(void *ctx, const struct event *event)
+{
+	struct trace *trace = ctx;
+
+	if (trace->full) {
+		trace->beyond++;
+		return 0;
+	}
+	trace->sink.ops->event(&trace->sink, event);
+	if (event->type == EVENT_TRANSITION && ++trace->printed == trace->options.max_events)
+		trace->full = true;
+	return 0;
+}
+
+static bool on_code(void *ctx, const struct code *code)
+{
+	const struct trace *trace = ctx;
+	const struct options *options = &trace->options;
+
+	if (options->function_glob && fnmatch(options->function_glob, code->qualname, 0))
+		return false;
+	return !options->file_glob || !fnmatch(options->file_glob, code->file, 0);
+}
+
+static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
+{
+	const struct trace *trace = ctx;
+
+	session_set_verdict(trace->session, record->process, record->address, record->code,
+			    wanted ? VERDICT_PASS : VERDICT_DROP);
+}
+
+static int on_record(void *ctx, const void *bytes, size_t size)
+{
+	struct trace *trace = ctx;
+
+	return stream_feed(trace->stream, bytes, size);
+}
+
+static void on_warning(void *ctx, const char *message)
+{
+	const struct trace *trace = ctx;
+
+	if (!trace->options.quiet)
+		complain("%s", message);
+}
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
+}
+
+static int be_silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static bool use_color(const struct options *options)
+{
+	const char *none = getenv("NO_COLOR");
+
+	if (options->json || options->color == COLOR_NEVER)
+		return false;
+	if (options->color == COLOR_ALWAYS)
+		return true;
+	return !(none && *none) && !options->output && isatty(STDOUT_FILENO);
+}
+
+static int open_session(struct trace *trace, char *why)
+{
+	const struct options *options = &trace->options;
+	struct session_options wanted = {
+		.kinds = options->kinds,
+		.min_run_ns = options->min_run_ns,
+		.min_suspended_ns = options->min_suspended_ns,
+		.filter_codes = options->function_glob || options->file_glob,
+		.watch_exec = options->all || options->cgroup,
+		.context = options->context,
+		.warn = on_warning,
+		.record = on_record,
+		.ctx = trace,
+	};
+
+	libbpf_set_print(options->verbose ? print_libbpf : be_silent);
+	return session_open(&wanted, &trace->session, why);
+}
+
+static int attach_exe(struct trace *trace, char *why)
+{
+	struct image_file *image;
+	int err = images_of_executable(session_images(trace->session), trace->options.exe, &image,
+				       why);
+
+	return err ? err : session_attach_image(trace->session, image, why);
+}
+
+static int attach_pids(struct trace *trace, char *why)
+{
+	char reason[IMAGE_WHY_MAX];
+
+	for (size_t i = 0; i < trace->options.pid_count; i++) {
+		int err = session_attach_process(trace->session, trace->options.pids[i], reason);
+
+		if (!err)
+			continue;
+		snprintf(why, IMAGE_WHY_MAX, "pid %d: %.400s", trace->options.pids[i], reason);
+		return err;
+	}
+	return 0;
+}
+
+static int attach(struct trace *trace, char *why)
+{
+	const struct options *options = &trace->options;
+
+	if (options->argv)
+		return session_start_command(trace->session, options->argv, why);
+	if (options->exe)
+		return attach_exe(trace, why);
+	if (options->all || options->cgroup)
+		return session_attach_all(trace->session, options->cgroup, why);
+	return attach_pids(trace, why);
+}
+
+/* Scripts wait for this line. */
+static void say_attached(struct trace *trace)
+{
+	const struct images *images = session_images(trace->session);
+	char interpreters[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < images->count && used < sizeof(interpreters); i++)
+		used += (size_t)snprintf(interpreters + used, sizeof(interpreters) - used,
+					 "%sCPython %s (%zu sites, %s)", i ? ", " : ": ",
+					 images->at[i]->interpreter.version,
+					 images->at[i]->table.count,
+					 session_features(trace->session)->uprobe_multi ?
+						 "one link" :
+						 "single links");
+	fprintf(stderr, "genscope: attached%s\n", interpreters);
+}
+
+static struct loss current_loss(const struct session_stats *stats)
+{
+	return (struct loss){ .ring = stats->value[STAT_LOST_RING],
+			      .map_full = stats->value[STAT_LOST_MAP_FULL],
+			      .fault = stats->value[STAT_LOST_FAULT] + stats->missed };
+}
+
+static void tell_losses(struct trace *trace)
+{
+	struct session_stats stats;
+	struct loss loss, since;
+
+	session_stats(trace->session, &stats);
+	loss = current_loss(&stats);
+	since = (struct loss){ loss.ring - trace->told.ring, loss.map_full - trace->told.map_full,
+			       loss.fault - trace->told.fault };
+	if (since.ring || since.map_full || since.fault)
+		trace->sink.ops->lost(&trace->sink, now_ns(), &since);
+	trace->told = loss;
+}
+
+/* Has the run come to its end? */
+static bool is_over(struct trace *trace)
+{
+	const struct options *options = &trace->options;
+	int status;
+
+	if (stop_requested || trace->full || trace->writer.error)
+		return true;
+	if (trace->end_ns && now_ns() >= trace->end_ns)
+		return true;
+	if (options->exe || options->all || options->cgroup)
+		return false;
+	if (options->argv && !session_command_ended(trace->session, &status))
+		return false;
+	return !session_targets(trace->session);
+}
+
+static void run(struct trace *trace)
+{
+	bool said = !trace->options.argv || session_command_attached(trace->session);
+
+	while (!is_over(trace)) {
+		int count = session_poll(trace->session, POLL_MS);
+
+		if (count < 0 && count != -EINTR)
+			return;
+		if (!said && session_command_attached(trace->session)) {
+			say_attached(trace);
+			said = true;
+		}
+		if (count <= 0 && trace->writer.used)
+			writer_flush(&trace->writer);
+		if (now_ns() < trace->next_tick_ns)
+			continue;
+		trace->next_tick_ns = now_ns() + TICK_NS;
+		tell_losses(trace);
+		writer_flush(&trace->writer);
+	}
+}
+
+/* Detach, take what is still in the ring, and sum up. */
+static void finish(struct trace *trace)
+{
+	const struct stream_counts *counts = stream_counts(trace->stream);
+	struct session_stats stats;
+	struct summary s = {};
+
+	session_end_command(trace->session);
+	session_detach(trace->session);
+	for (int i = 0; i < DRAIN_ROUNDS && session_poll(trace->session, 0) > 0; i++)
+		;
+	tell_losses(trace);
+	session_stats(trace->session, &stats);
+	s.hits = stats.value[STAT_HITS] + stats.missed;
+	s.events = counts->transitions + counts->contexts - trace->beyond;
+	s.filtered = stats.value[STAT_FILTERED] + counts->filtered + trace->beyond;
+	s.causes = stats.value[STAT_CAUSES];
+	s.redundant = stats.value[STAT_REDUNDANT];
+	s.strangers = stats.value[STAT_STRANGERS];
+	s.lost = current_loss(&stats);
+	s.lost.fault += counts->bad;
+	s.anomalies = stats.value[STAT_ANOMALIES];
+	s.stepped_hits = stats.value[STAT_STEPPED];
+	s.objects = stats.value[STAT_OBJECTS];
+	s.duration_ns = now_ns() - trace->start_ns;
+	s.coverage = session_coverage(trace->session);
+	if (!*s.coverage)
+		s.coverage = "full";
+	s.closes = s.hits == s.events + s.filtered + s.causes + s.redundant + s.strangers +
+				     s.lost.ring + s.lost.map_full + s.lost.fault;
+	trace->sink.ops->end(&trace->sink, &s);
+	if (!s.closes)
+		complain("the counts of this run do not add up: please report it with its summary");
+}
+
+static int trace_run(struct trace *trace)
+{
+	char why[IMAGE_WHY_MAX] = "";
+	int err;
+
+	err = writer_open(&trace->writer, trace->options.output);
+	if (err) {
+		complain("%s: %s", trace->options.output, strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = open_session(trace, why);
+	if (!err)
+		err = attach(trace, why);
+	if (err) {
+		complain("%s", *why ? why : strerror(-err));
+		return exit_status_of(err);
+	}
+	setpriority(PRIO_PROCESS, 0, TRACER_NICE); /* may fail, then it is as it was */
+	sink_init(&trace->sink, trace->options.json ? &sink_json : &sink_text, &trace->writer,
+		  use_color(&trace->options));
+	trace->sink.ops->begin(&trace->sink);
+	trace->start_ns = now_ns();
+	if (trace->options.duration_ns)
+		trace->end_ns = trace->start_ns + trace->options.duration_ns;
+	if (!trace->options.argv)
+		say_attached(trace);
+	run(trace);
+	finish(trace);
+	return EXIT_DONE;
+}
+
+/* A reader that went away (`| head`) is a normal end. */
+static int close_output(struct trace *trace, int status)
+{
+	int err = writer_close(&trace->writer);
+
+	if (!err || err == -EPIPE)
+		return status;
+	complain("%s: %s", trace->options.output ? trace->options.output : "standard output",
+		 strerror(-err));
+	return EXIT_FAILED;
+}
+
+static error_t parse_context(struct argp_state *state, const char *list)
+{
+	struct options *options = state->input;
+	char copy[64], *rest, *word;
+
+	snprintf(copy, sizeof(copy), "%s", list);
+	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		if (!strcmp(word, "gc"))
+			options->context |= CONTEXT_GC;
+		else if (!strcmp(word, "import"))
+			options->context |= CONTEXT_IMPORT;
+		else if (!strcmp(word, "audit"))
+			options->context |= CONTEXT_AUDITS;
+		else
+			return options_error(state, "--context: '%s' is not gc, import or audit",
+					     word);
+	}
+	return 0;
+}
+
+enum { OPTION_CONTEXT = 0x200 };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	int ways;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		for (int i = 0; i < 4; i++)
+			state->child_inputs[i] = state->input;
+		return 0;
+	case OPTION_CONTEXT:
+		return parse_context(state, arg);
+	case ARGP_KEY_ARG:
+		if (!state->quoted || state->next - 1 < state->quoted)
+			return options_error(state, "'%s': a command to start comes after --", arg);
+		options->argv = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		ways = (options->pid_count > 0) + !!options->exe + !!options->cgroup +
+		       options->all + !!options->argv;
+		if (ways == 0)
+			return options_error(state, "no target: give -p PID, -x PATH, --cgroup PATH, "
+						    "-a or -- COMMAND");
+		if (ways > 1)
+			return options_error(state, "more than one way to name targets");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option trace_options[] = {
+	{ "context", OPTION_CONTEXT, "LIST", 0,
+	  "also show, of gc,import,audit, what the interpreter tells by USDT", 2 },
+	{ 0 },
+};
+
+static const struct argp_child children[] = {
+	{ &argp_targets, 0, NULL, 0 },
+	{ &argp_filters, 0, NULL, 0 },
+	{ &argp_limits, 0, NULL, 0 },
+	{ &argp_output, 0, NULL, 0 },
+	{ 0 },
+};
+
+static const struct argp trace_argp = {
+	.options = trace_options,
+	.parser = parse,
+	.args_doc = "[-- COMMAND [ARG...]]",
+	.doc = "Stream every state change of generators, coroutines and async generators.\v"
+	       "The last line sums up: every trap taken is accounted for, so what was lost is known. "
+	       "Ctrl-C ends a run cleanly. A command after -- is ended with SIGTERM when the run ends "
+	       "before it does.",
+	.children = children,
+};
+
+int cmd_trace(int argc, char **argv)
+{
+	struct trace trace = { .options = { .command = "trace" } };
+	struct stream_callbacks callbacks = { .event = on_event, .ctx = &trace };
+	int status;
+
+	argv[0] = "genscope trace";
+	status = options_parse(&trace_argp, argc, argv, &trace.options);
+	if (status)
+		return status;
+	if (trace.options.function_glob || trace.options.file_glob) {
+		callbacks.wanted = on_code;
+		callbacks.verdict = on_verdict;
+	}
+	if (stream_new(&callbacks, &trace.stream)) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	catch_signals();
+	status = trace_run(&trace);
+	status = close_output(&trace, status);
+	session_close(trace.session);
+	stream_free(trace.stream);
+	return status;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "model/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_MAX 64 /* collections and imports under way at once: threads times import depth */
+
+/* A gc or import that has begun. */
+struct open_span {
+	uint32_t tid;
+	uint32_t event;
+	uint64_t ts_ns;
+	int64_t value;
+	char name[CONTEXT_NAME_BYTES];
+};
+
+struct stream {
+	struct stream_callbacks callbacks;
+	struct stream_counts counts;
+	struct codes *codes;
+	struct open_span open[OPEN_MAX];
+	size_t open_count;
+};
+
+int stream_new(const struct stream_callbacks *callbacks, struct stream **out)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+	int err;
+
+	if (!stream)
+		return -ENOMEM;
+	stream->callbacks = *callbacks;
+	err = codes_new(&stream->codes);
+	if (err) {
+		free(stream);
+		return err;
+	}
+	*out = stream;
+	return 0;
+}
+
+void stream_free(struct stream *stream)
+{
+	if (!stream)
+		return;
+	codes_free(stream->codes);
+	free(stream);
+}
+
+const struct stream_counts *stream_counts(const struct stream *stream)
+{
+	return &stream->counts;
+}
+
+static int bad(struct stream *stream)
+{
+	stream->counts.bad++;
+	return 0;
+}
+
+static int feed_transition(struct stream *stream, const struct transition_record *record)
+{
+	struct event event = { .type = EVENT_TRANSITION, .transition = record };
+
+	if (record->kind == KIND_NONE || record->kind >= KIND_COUNT ||
+	    record->from >= STATE_COUNT || record->to >= STATE_COUNT || record->via >= VIA_COUNT)
+		return bad(stream);
+	event.code = codes_find(stream->codes, record->code);
+	if (!event.code->wanted) { /* it came before BPF had the verdict */
+		stream->counts.filtered++;
+		return 0;
+	}
+	event.ts_ns = record->head.ts_ns;
+	event.pid = record->head.pid;
+	event.tid = record->head.tid;
+	event.line = code_line(event.code, record->instruction);
+	stream->counts.transitions++;
+	return stream->callbacks.event(stream->callbacks.ctx, &event);
+}
+
+static int feed_code(struct stream *stream, const struct code_record *record)
+{
+	struct code *code;
+	int err = codes_add(stream->codes, record);
+
+	if (err == -EINVAL)
+		return bad(stream);
+	if (err || !stream->callbacks.wanted)
+		return err;
+	code = codes_find(stream->codes, record->code);
+	code->wanted = stream->callbacks.wanted(stream->callbacks.ctx, code);
+	if (stream->callbacks.verdict)
+		stream->callbacks.verdict(stream->callbacks.ctx, record, code->wanted);
+	return 0;
+}
+
+static void open_span(struct stream *stream, const struct context_record *record)
+{
+	struct open_span *span;
+
+	if (stream->open_count == OPEN_MAX) /* ends were lost: forget the oldest */
+		memmove(stream->open, stream->open + 1,
+			--stream->open_count * sizeof(stream->open[0]));
+	span = &stream->open[stream->open_count++];
+	span->tid = record->head.tid;
+	span->event = record->event;
+	span->ts_ns = record->head.ts_ns;
+	span->value = record->value;
+	memcpy(span->name, record->name, sizeof(span->name));
+}
+
+/* The innermost one of that thread, taken out. */
+static bool close_span(struct stream *stream, const struct context_record *record, uint32_t event,
+		       struct open_span *out)
+{
+	for (size_t i = stream->open_count; i-- > 0;) {
+		struct open_span *span = &stream->open[i];
+
+		if (span->tid != record->head.tid || span->event != event)
+			continue;
+		*out = *span;
+		memmove(span, span + 1, (--stream->open_count - i) * sizeof(*span));
+		return true;
+	}
+	return false;
+}
+
+static int feed_context(struct stream *stream, const struct context_record *record)
+{
+	struct event event = { .ts_ns = record->head.ts_ns, .pid = record->head.pid,
+			       .tid = record->head.tid, .name = record->name,
+			       .value = record->value };
+	struct open_span span = {};
+
+	if (!memchr(record->name, 0, sizeof(record->name)))
+		return bad(stream);
+	switch (record->event) {
+	case CONTEXT_GC_START:
+	case CONTEXT_IMPORT_START:
+		open_span(stream, record);
+		return 0;
+	case CONTEXT_GC_DONE:
+		event.type = EVENT_GC;
+		event.has_ns = close_span(stream, record, CONTEXT_GC_START, &span);
+		event.generation = event.has_ns ? (int)span.value : -1;
+		break;
+	case CONTEXT_IMPORT_DONE:
+		event.type = EVENT_IMPORT;
+		event.has_ns = close_span(stream, record, CONTEXT_IMPORT_START, &span);
+		break;
+	case CONTEXT_AUDIT:
+		event.type = EVENT_AUDIT;
+		break;
+	default:
+		return bad(stream);
+	}
+	event.ns = event.has_ns ? event.ts_ns - span.ts_ns : 0;
+	stream->counts.contexts++;
+	return stream->callbacks.event(stream->callbacks.ctx, &event);
+}
+
+int stream_feed(struct stream *stream, const void *bytes, size_t size)
+{
+	const struct record_head *head = bytes;
+
+	if (size < sizeof(*head) || head->size > size || head->size < sizeof(*head))
+		return bad(stream);
+	switch (head->type) {
+	case RECORD_TRANSITION:
+		return head->size == sizeof(struct transition_record) ?
+			       feed_transition(stream, bytes) :
+			       bad(stream);
+	case RECORD_CODE:
+		return head->size == sizeof(struct code_record) ? feed_code(stream, bytes) :
+								  bad(stream);
+	case RECORD_LINES:
+		if (head->size < sizeof(struct lines_record) ||
+		    codes_add_lines(stream->codes, bytes,
+				    head->size - sizeof(struct lines_record)))
+			return bad(stream);
+		return 0;
+	case RECORD_CONTEXT:
+		return head->size == sizeof(struct context_record) ? feed_context(stream, bytes) :
+								     bad(stream);
+	case RECORD_PROCESS:
+		return head->size == sizeof(struct process_record) ? 0 : bad(stream);
+	}
+	return bad(stream);
+}

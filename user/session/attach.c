@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Putting an image's sites into the BPF maps, and probes on them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session/internal.h"
+
+#define DTV_STRIDE_GLIBC 16 /* dtv_t: value and to_free (sysdeps/generic/dl-dtv.h) */
+#define DTV_STRIDE_MUSL  8  /* uintptr_t dtv[] (src/internal/pthread_impl.h) */
+
+static size_t image_index(const struct session *session, const struct image_file *image)
+{
+	size_t index = 0;
+
+	while (session->images.at[index] != image)
+		index++;
+	return index;
+}
+
+/* Tells BPF of an image and its sites, once. */
+static int publish(struct session *session, struct image_file *image)
+{
+	const struct interpreter *interpreter = &image->interpreter;
+	struct image entry = {
+		.tstate = interpreter->tstate,
+		.generator_exit = interpreter->generator_exit,
+		.tstate_access = interpreter->tstate_access,
+		.dtv_stride = image->musl ? DTV_STRIDE_MUSL : DTV_STRIDE_GLIBC,
+		.layout = interpreter->layout,
+	};
+	__u32 index = (__u32)image_index(session, image);
+	int err;
+
+	if (image->in_bpf)
+		return 0;
+	if (session->site_count + image->table.count > SITES_MAX)
+		return -ENOSPC;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		entry.types[kind] = interpreter->types[kind];
+	err = bpf_map__update_elem(session->skeleton->maps.images, &index, sizeof(index), &entry,
+				   sizeof(entry), BPF_ANY);
+	image->first_site = session->site_count;
+	for (size_t i = 0; i < image->table.count && !err; i++) {
+		struct site site = image->table.at[i].site;
+		__u32 key = image->first_site + (__u32)i;
+
+		site.image = (__u8)index;
+		err = bpf_map__update_elem(session->skeleton->maps.sites, &key, sizeof(key), &site,
+					   sizeof(site), BPF_ANY);
+	}
+	if (err)
+		return err;
+	session->site_count += (__u32)image->table.count;
+	image->in_bpf = true;
+	return 0;
+}
+
+static void add_link(struct attachment *attachment, struct bpf_link *link)
+{
+	attachment->links[attachment->link_count++] = link;
+}
+
+#ifdef HAVE_UPROBE_MULTI
+static int attach_multi(struct session *session, struct attachment *attachment)
+{
+	LIBBPF_OPTS(bpf_uprobe_multi_opts, options);
+	const struct image_file *image = attachment->image;
+	unsigned long offsets[FOUND_SITES_MAX];
+	__u64 cookies[FOUND_SITES_MAX];
+	struct bpf_link *link;
+
+	for (size_t i = 0; i < image->table.count; i++) {
+		offsets[i] = image->table.at[i].file_offset;
+		cookies[i] = image->first_site + i;
+	}
+	options.offsets = offsets;
+	options.cookies = cookies;
+	options.cnt = image->table.count;
+	link = bpf_program__attach_uprobe_multi(session->skeleton->progs.site_multi,
+						attachment->pid, image->open_path, NULL, &options);
+	if (!link)
+		return -errno;
+	add_link(attachment, link);
+	return 0;
+}
+#else
+static int attach_multi(struct session *session, struct attachment *attachment)
+{
+	(void)session;
+	(void)attachment;
+	return -ENOTSUP;
+}
+#endif
+
+static int attach_single(struct session *session, struct attachment *attachment)
+{
+	const struct image_file *image = attachment->image;
+
+	for (size_t i = 0; i < image->table.count; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = image->first_site + i);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			session->skeleton->progs.site_single, attachment->pid, image->open_path,
+			image->table.at[i].file_offset, &options);
+
+		if (!link)
+			return -errno;
+		add_link(attachment, link);
+	}
+	return 0;
+}
+
+/* USDT probes of the context; a build without them is no error, only said. */
+static void attach_context(struct session *session, struct attachment *attachment)
+{
+	const struct genscope_bpf *skeleton = session->skeleton;
+	const struct {
+		unsigned context;
+		const char *name;
+		struct bpf_program *program;
+	} probes[] = {
+		{ CONTEXT_GC, "gc__start", skeleton->progs.gc_start },
+		{ CONTEXT_GC, "gc__done", skeleton->progs.gc_done },
+		{ CONTEXT_IMPORT, "import__find__load__start", skeleton->progs.import_start },
+		{ CONTEXT_IMPORT, "import__find__load__done", skeleton->progs.import_done },
+		{ CONTEXT_AUDITS, "audit", skeleton->progs.audit },
+	};
+	bool absent = false;
+
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		struct bpf_link *link;
+
+		if (!(session->options.context & probes[i].context))
+			continue;
+		link = bpf_program__attach_usdt(probes[i].program, attachment->pid,
+						attachment->image->open_path, "python",
+						probes[i].name, NULL);
+		if (link)
+			add_link(attachment, link);
+		else
+			absent = true;
+	}
+	if (absent)
+		session_warn(session, "%s has no USDT probes (built without --with-dtrace): "
+				      "no gc, import or audit lines from it",
+			     attachment->image->path);
+}
+
+static void destroy(struct attachment *attachment)
+{
+	for (size_t i = 0; i < attachment->link_count; i++)
+		bpf_link__destroy(attachment->links[i]);
+	free(attachment);
+}
+
+bool is_attached(const struct session *session, const struct image_file *image, pid_t pid)
+{
+	for (size_t i = 0; i < session->attachment_count; i++) {
+		const struct attachment *attachment = session->attachments[i];
+
+		if (attachment->image == image &&
+		    (attachment->pid == pid || attachment->pid == -1))
+			return true;
+	}
+	return false;
+}
+
+static int remember(struct session *session, struct attachment *attachment)
+{
+	if (session->attachment_count == session->attachment_room) {
+		size_t room = session->attachment_room ? session->attachment_room * 2 : 16;
+		struct attachment **grown =
+			realloc(session->attachments, room * sizeof(struct attachment *));
+
+		if (!grown)
+			return -ENOMEM;
+		session->attachments = grown;
+		session->attachment_room = room;
+	}
+	session->attachments[session->attachment_count++] = attachment;
+	return 0;
+}
+
+/* What a trace of this interpreter cannot show. */
+static void note_coverage(struct session *session, const struct image_file *image)
+{
+	const struct site_table *table = &image->table;
+
+	if (!table->has_create || !table->has_run || !table->has_suspend || !table->has_close)
+		session_lacks(session, "some kinds of store were not found");
+	else if (!table->has_free)
+		session_lacks(session, "frees are not seen");
+	if (image->interpreter.tstate_access == TSTATE_NONE)
+		session_lacks(session, "via is less exact: the thread state was not found");
+}
+
+int attach_image(struct session *session, struct image_file *image, pid_t pid, char *why)
+{
+	struct attachment *attachment;
+	int err;
+
+	if (is_attached(session, image, pid))
+		return 0;
+	attachment = calloc(1, sizeof(*attachment));
+	if (!attachment)
+		return -ENOMEM;
+	attachment->image = image;
+	attachment->pid = pid;
+	err = publish(session, image);
+	if (!err && session->features.uprobe_multi)
+		err = attach_multi(session, attachment);
+	else if (!err)
+		err = attach_single(session, attachment);
+	if (!err)
+		err = remember(session, attachment);
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s", image->path,
+			 strerror(-err));
+		destroy(attachment);
+		return err;
+	}
+	if (session->options.context)
+		attach_context(session, attachment);
+	note_coverage(session, image);
+	return 0;
+}
+
+void detach_process(struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->attachment_count;) {
+		if (session->attachments[i]->pid != pid) {
+			i++;
+			continue;
+		}
+		destroy(session->attachments[i]);
+		session->attachments[i] = session->attachments[--session->attachment_count];
+	}
+}
+
+void detach_all(struct session *session)
+{
+	while (session->attachment_count)
+		destroy(session->attachments[--session->attachment_count]);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "session/images.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "session/loader.h"
+#include "target/maps.h"
+#include "target/process.h"
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void image_free(struct image_file *image)
+{
+	elf_file_close(image->elf);
+	if (image->fd >= 0)
+		close(image->fd);
+	free(image);
+}
+
+/* Older interpreters do not export their version; their file names tell it. */
+static void name_version(const struct image_file *image, char *why)
+{
+	const char *name = strrchr(image->path, '/');
+	unsigned major, minor;
+
+	name = strstr(name ? name : image->path, "python");
+	if (image->interpreter.version_hex || !name || sscanf(name, "python%u.%u", &major, &minor) != 2)
+		return;
+	snprintf(why, INTERPRETER_WHY_MAX, "CPython %u.%u is not supported: 3.11 to 3.15 are", major,
+		 minor);
+}
+
+static int analyse(struct image_file *image, char *why)
+{
+	char reason[INTERPRETER_WHY_MAX] = "";
+	double start = now_ms();
+	int err;
+
+	err = elf_file_open(image->open_path, &image->elf);
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", image->path,
+			 err == -ENOEXEC ? "not an x86-64 ELF file" : strerror(-err));
+		return err == -ENOEXEC ? -ENOENT : err;
+	}
+	err = interpreter_read(image->elf, &image->interpreter, reason);
+	if (err == -ENOTSUP)
+		name_version(image, reason);
+	if (!err) {
+		err = sites_find(image->elf, &image->interpreter, &image->table);
+		if (err == -ENOENT) {
+			snprintf(reason, sizeof(reason),
+				 "CPython %s, but none of its stores to gi_frame_state was found",
+				 image->interpreter.version);
+			err = -ENOTSUP;
+		}
+	}
+	if (err)
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", image->path,
+			 *reason ? reason : strerror(-err));
+	image->analysis_ms = now_ms() - start;
+	return err;
+}
+
+static int open_image(const char *path, const char *shown, struct image_file **out, char *why)
+{
+	struct image_file *image = calloc(1, sizeof(*image));
+	struct stat status;
+	int err = 0;
+
+	if (!image)
+		return -ENOMEM;
+	image->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (image->fd < 0 || fstat(image->fd, &status)) {
+		err = -errno;
+	} else if (!S_ISREG(status.st_mode)) {
+		err = -EINVAL;
+	}
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", shown,
+			 err == -EINVAL ? "not a file" : strerror(-err));
+		image_free(image);
+		return err;
+	}
+	image->device = status.st_dev;
+	image->inode = status.st_ino;
+	snprintf(image->path, sizeof(image->path), "%s", shown);
+	snprintf(image->open_path, sizeof(image->open_path), "/proc/self/fd/%d", image->fd);
+	*out = image;
+	return 0;
+}
+
+int images_add(struct images *images, const char *path, const char *shown,
+	       struct image_file **out, char *why)
+{
+	struct image_file *image;
+	int err = open_image(path, shown, &image, why);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < images->count; i++) {
+		if (images->at[i]->device == image->device &&
+		    images->at[i]->inode == image->inode) {
+			image_free(image);
+			*out = images->at[i];
+			return 0;
+		}
+	}
+	err = analyse(image, why);
+	if (!err && images->count == IMAGES_MAX) {
+		snprintf(why, IMAGE_WHY_MAX, "more than %d different interpreters", IMAGES_MAX);
+		err = -ENOSPC;
+	}
+	if (err) {
+		image_free(image);
+		return err;
+	}
+	images->at[images->count++] = image;
+	*out = image;
+	return 0;
+}
+
+/* The more likely a mapping is to hold the interpreter, the earlier it is opened. */
+static int likelihood(const struct mapping *m, bool executable)
+{
+	const char *name = m->path ? strrchr(m->path, '/') : NULL;
+
+	if (!name || !m->executable || !m->inode)
+		return 0;
+	if (strstr(name, "libpython"))
+		return 3;
+	if (executable)
+		return 2;
+	return strstr(name, "python") ? 1 : 0;
+}
+
+static bool is_same(const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+static bool maps_musl(const struct mapping *maps, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (maps[i].path && strstr(maps[i].path, "/ld-musl-"))
+			return true;
+	return false;
+}
+
+static int try_mappings(struct images *images, pid_t pid, const struct mapping *maps, size_t count,
+			struct image_file **out, char *why)
+{
+	const struct mapping *first = NULL;
+	char path[PATH_MAX];
+	int err = -ENOENT;
+
+	for (size_t i = 0; i < count && !first; i++)
+		if (maps[i].inode) /* the kernel maps the executable lowest, or first of its file */
+			first = &maps[i];
+	for (int wanted = 3; wanted > 0; wanted--) {
+		for (size_t i = 0; i < count; i++) {
+			if (likelihood(&maps[i], first && is_same(&maps[i], first)) != wanted)
+				continue;
+			if (process_file_path(pid, &maps[i], path, sizeof(path)))
+				continue;
+			err = images_add(images, path, maps[i].path, out, why);
+			if (err != -ENOENT)
+				return err;
+		}
+	}
+	return err;
+}
+
+int images_of_process(struct images *images, pid_t pid, struct image_file **out, char *why)
+{
+	struct mapping *maps;
+	size_t count;
+	int err = maps_read(pid, &maps, &count);
+
+	if (err == -ESRCH || err == -EACCES || err == -EPERM) {
+		snprintf(why, IMAGE_WHY_MAX, err == -ESRCH ? "no such process" :
+							     "not allowed to look at it: run as root");
+		return err == -EPERM ? -EACCES : err;
+	}
+	if (err && err != -ENOEXEC)
+		return err;
+	err = err ? -ENOENT : try_mappings(images, pid, maps, count, out, why);
+	if (!err)
+		(*out)->musl = maps_musl(maps, count);
+	maps_free(maps, count);
+	if (err == -ENOENT)
+		snprintf(why, IMAGE_WHY_MAX, "not a CPython process");
+	return err;
+}
+
+int images_of_executable(struct images *images, const char *path, struct image_file **out,
+			 char *why)
+{
+	char library[PATH_MAX], absolute[PATH_MAX];
+	int err;
+
+	err = images_add(images, path, realpath(path, absolute) ? absolute : path, out, why);
+	if (err != -ENOENT || access(path, F_OK))
+		return err;
+	if (loader_find_library(path, "libpython", library, sizeof(library)))
+		return err;
+	return images_add(images, library, library, out, why);
+}
+
+void images_free(struct images *images)
+{
+	for (size_t i = 0; i < images->count; i++)
+		image_free(images->at[i]);
+	images->count = 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SESSION_IMAGES_H
+#define GENSCOPE_SESSION_IMAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "python/interpreter.h"
+#include "sites/finder.h"
+
+/*
+ * The interpreter files of a run: each is analysed once, however many processes map it.
+ */
+
+#define IMAGE_WHY_MAX 512
+
+struct image_file {
+	char path[4096]; /* as somebody would name it; for messages */
+	char open_path[64]; /* /proc/self/fd/N: opens this very inode, whatever happens to the name */
+	int fd;
+	uint64_t device, inode;
+	struct elf_file *elf;
+	struct interpreter interpreter;
+	struct site_table table;
+	uint32_t first_site; /* index of its first site in the BPF array, once attached */
+	bool in_bpf;
+	bool musl; /* the C library that its process runs on; decides the thread-local storage */
+	double analysis_ms;
+};
+
+struct images {
+	struct image_file *at[IMAGES_MAX];
+	size_t count;
+};
+
+/* Opens and analyses a file, or finds it among those known (by device and inode). `shown` is the name
+ * for messages. 0; -ENOENT no CPython in it; -ENOTSUP not a known one; else -errno. `why`
+ * (IMAGE_WHY_MAX bytes) then says it in words. */
+int images_add(struct images *images, const char *path, const char *shown,
+	       struct image_file **out, char *why);
+
+/* The interpreter file that a process maps. -ESRCH gone, -EACCES not allowed to look, -ENOENT no
+ * CPython, -ENOTSUP as above. */
+int images_of_process(struct images *images, pid_t pid, struct image_file **out, char *why);
+
+/* The interpreter file behind an executable that is not running: itself, or the libpython that its
+ * loader would give it. Errors as images_add(). */
+int images_of_executable(struct images *images, const char *path, struct image_file **out,
+			 char *why);
+
+void images_free(struct images *images);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SESSION_INTERNAL_H
+#define GENSCOPE_SESSION_INTERNAL_H
+
+/* What the files of user/session/ share; nobody else includes it. */
+
+#include "session/session.h"
+#include "session/skeleton.h"
+
+#define LINKS_PER_ATTACHMENT_MAX (FOUND_SITES_MAX + 8) /* single links, and USDT */
+#define LATER_MAX                256
+#define LATER_TRIES              5
+
+/* Probes of one image in one process (pid > 0) or in all of them (pid -1). */
+struct attachment {
+	struct image_file *image;
+	pid_t pid;
+	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
+	size_t link_count;
+};
+
+/* A process that has just executed something: its interpreter may not be mapped yet. */
+struct later {
+	pid_t pid;
+	unsigned tries;
+	uint64_t when_ns;
+	bool follow; /* a target's child: told when it is no Python; else one of many */
+};
+
+struct command {
+	pid_t pid;
+	bool traced;   /* by ptrace, until its interpreter is found */
+	bool attached;
+	bool ended;
+	int status;
+};
+
+struct session {
+	struct session_options options;
+	struct features features;
+	struct genscope_bpf *skeleton;
+	struct ring_buffer *ring;
+	struct images images;
+	struct attachment **attachments;
+	size_t attachment_count, attachment_room;
+	pid_t *targets; /* alive */
+	size_t target_count, target_room;
+	struct later later[LATER_MAX];
+	size_t later_count;
+	struct command command;
+	const char *cgroup; /* --cgroup: who may become a target later */
+	char cgroup_path[4096];
+	char coverage[256];
+	uint32_t site_count;
+	uint64_t missed_detached; /* misses of programs, as far as links are gone */
+};
+
+/* attach.c */
+int attach_image(struct session *session, struct image_file *image, pid_t pid, char *why);
+void detach_process(struct session *session, pid_t pid);
+void detach_all(struct session *session);
+bool is_attached(const struct session *session, const struct image_file *image, pid_t pid);
+
+/* targets.c */
+int target_add(struct session *session, pid_t pid);
+void target_remove(struct session *session, pid_t pid);
+bool target_known(const struct session *session, pid_t pid);
+void targets_on_event(struct session *session, const struct process_record *record);
+void targets_retry_later(struct session *session);
+
+/* command.c */
+void command_step(struct session *session);
+
+/* session.c */
+void session_warn(const struct session *session, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void session_lacks(struct session *session, const char *what); /* coverage is not full */
+uint64_t session_now_ns(void);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SESSION_SESSION_H
+#define GENSCOPE_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "session/features.h"
+#include "session/images.h"
+#include "site.h"
+
+/*
+ * A run: the BPF side loaded, probes attached, records coming. Probes are gone when the session is
+ * closed, and when the process ends in any way (the kernel drops them with the links).
+ */
+struct session;
+
+enum session_context { CONTEXT_GC = 1, CONTEXT_IMPORT = 2, CONTEXT_AUDITS = 4 };
+
+struct session_options {
+	unsigned kinds;            /* bits 1 << enum object_kind */
+	uint64_t min_run_ns, min_suspended_ns;
+	bool filter_codes;         /* the reader gives verdicts (session_set_verdict) */
+	bool watch_exec;           /* later processes may become targets: --all, --cgroup */
+	unsigned context;          /* enum session_context, or-ed */
+	size_t ring_bytes;         /* 0: default; a power of two */
+	size_t objects_max;        /* 0: default */
+	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
+	int (*record)(void *ctx, const void *bytes, size_t size); /* one record; < 0 stops the poll */
+	void *ctx;
+};
+
+/* Loads and verifies. `why` (IMAGE_WHY_MAX bytes) says what failed. -EPERM: a privilege or kernel
+ * feature is missing. */
+int session_open(const struct session_options *options, struct session **out, char *why);
+void session_close(struct session *session); /* NULL ok; detaches everything */
+
+const struct features *session_features(const struct session *session);
+struct images *session_images(struct session *session);
+
+/* Attaches to one process, its later forks and execs too. Errors of images_of_process(), -EPERM. */
+int session_attach_process(struct session *session, pid_t pid, char *why);
+/* Attaches to every process of an interpreter file, present and future. */
+int session_attach_image(struct session *session, struct image_file *image, char *why);
+/* Attaches to what every process on the machine runs, or every process of a cgroup (not NULL). It is
+ * no error if there is none yet. */
+int session_attach_all(struct session *session, const char *cgroup, char *why);
+
+/* Starts a command of ours and attaches before its interpreter executes anything. `argv` ends with
+ * NULL. Its exit is reaped by session_poll(). -ENOENT no such command. */
+int session_start_command(struct session *session, char *const *argv, char *why);
+/* Whether it has exited, and its wait status. */
+bool session_command_ended(const struct session *session, int *status);
+/* It ended, or may end, without having been a CPython. */
+bool session_command_attached(const struct session *session);
+
+/* Ends it with SIGTERM if it still runs. */
+void session_end_command(struct session *session);
+
+/* Handles what has come, waiting up to timeout_ms when nothing has. Returns the number of records, or
+ * what `record` returned to stop, or -errno. -EINTR on a signal. */
+int session_poll(struct session *session, int timeout_ms);
+
+/* Targets alive. With --exe, --all and --cgroup a run goes on at 0. */
+size_t session_targets(const struct session *session);
+/* Detaches the probes; records already in the ring can still be polled. */
+void session_detach(struct session *session);
+
+/* The reader's word on a code object: struct code_entry.verdict. */
+void session_set_verdict(struct session *session, uint64_t process, uint64_t address,
+			 uint32_t code, uint32_t verdict);
+
+struct session_stats {
+	uint64_t value[STAT_COUNT]; /* enum statistic, summed over processors */
+	uint64_t missed;            /* hits at which the kernel did not run our program */
+};
+void session_stats(const struct session *session, struct session_stats *out);
+/* Hits and strangers of one site: index in the BPF array (image->first_site + position). */
+void session_site_stats(const struct session *session, uint32_t site, uint64_t *hits,
+			uint64_t *strangers);
+/* What a full trace lacks, in words, "" for nothing. Borrowed. */
+const char *session_coverage(const struct session *session);
+
+#endif

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which processes are targets, and following them: fork, exec, exit.
+ *
+ * A process that was named (--pid, a command) gets probes of its own, so no bystander that runs the
+ * same interpreter ever meets one. The price: a forked child gets its own some milliseconds after
+ * its birth; what it did before is not seen, which is said. With --exe and --all the probes are on the
+ * file, and a child is seen from its first instruction.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session/internal.h"
+#include "target/process.h"
+
+#define LATER_FIRST_NS 5000000ull /* a loader maps its libraries within milliseconds; doubled each time */
+
+bool target_known(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->target_count; i++)
+		if (session->targets[i] == pid)
+			return true;
+	return false;
+}
+
+int target_add(struct session *session, pid_t pid)
+{
+	if (target_known(session, pid))
+		return 0;
+	if (session->target_count == session->target_room) {
+		size_t room = session->target_room ? session->target_room * 2 : 64;
+		pid_t *grown = realloc(session->targets, room * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		session->targets = grown;
+		session->target_room = room;
+	}
+	session->targets[session->target_count++] = pid;
+	return 0;
+}
+
+void target_remove(struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->target_count; i++)
+		if (session->targets[i] == pid)
+			session->targets[i--] = session->targets[--session->target_count];
+}
+
+/* BPF follows forks, execs and the exit of the processes in this map. */
+static void follow(struct session *session, pid_t pid)
+{
+	__u32 key = (__u32)pid;
+	__u64 unknown = 0; /* BPF fills in the identity */
+
+	bpf_map__update_elem(session->skeleton->maps.processes, &key, sizeof(key), &unknown,
+			     sizeof(unknown), BPF_NOEXIST);
+}
+
+static void unfollow(struct session *session, pid_t pid)
+{
+	__u32 key = (__u32)pid;
+
+	bpf_map__delete_elem(session->skeleton->maps.processes, &key, sizeof(key), 0);
+}
+
+int session_attach_process(struct session *session, pid_t pid, char *why)
+{
+	struct process_id id;
+	struct image_file *image;
+	int err;
+
+	if (process_identify(pid, &id)) {
+		snprintf(why, IMAGE_WHY_MAX, "no such process");
+		return -ESRCH;
+	}
+	err = images_of_process(&session->images, pid, &image, why);
+	if (err)
+		return err;
+	follow(session, pid);
+	err = attach_image(session, image, pid, why);
+	if (!err && !process_alive(&id)) { /* before its exit could be told to us */
+		snprintf(why, IMAGE_WHY_MAX, "it ended at this very moment");
+		detach_process(session, pid);
+		err = -ESRCH;
+	}
+	if (err) {
+		unfollow(session, pid);
+		return err;
+	}
+	return target_add(session, pid);
+}
+
+int session_attach_image(struct session *session, struct image_file *image, char *why)
+{
+	return attach_image(session, image, -1, why);
+}
+
+static int attach_found(struct session *session, pid_t pid, char *why)
+{
+	struct image_file *image;
+	int err;
+
+	if (pid == getpid())
+		return -ENOENT;
+	if (session->cgroup)
+		return session_attach_process(session, pid, why);
+	err = images_of_process(&session->images, pid, &image, why);
+	if (err)
+		return err;
+	follow(session, pid);
+	err = attach_image(session, image, -1, why);
+	return err ? err : target_add(session, pid);
+}
+
+int session_attach_all(struct session *session, const char *cgroup, char *why)
+{
+	pid_t *pids;
+	size_t count;
+	int err;
+
+	if (cgroup) {
+		snprintf(session->cgroup_path, sizeof(session->cgroup_path), "%s", cgroup);
+		session->cgroup = session->cgroup_path;
+	}
+	err = cgroup ? process_cgroup_members(cgroup, &pids, &count) : process_list(&pids, &count);
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "%s: %s", cgroup ? cgroup : "/proc",
+			 cgroup && err == -ENOENT ? "no such cgroup" : strerror(-err));
+		return err;
+	}
+	for (size_t i = 0; i < count; i++) {
+		err = attach_found(session, pids[i], why);
+		if (err == -ENOTSUP || err == -EACCES)
+			session_warn(session, "pid %d: %s", pids[i], why);
+		if (err == -EPERM || err == -ENOMEM)
+			break;
+		err = 0;
+	}
+	free(pids);
+	return err;
+}
+
+static void try_later(struct session *session, pid_t pid, unsigned tries, bool follow_it)
+{
+	struct later *later;
+
+	if (tries >= LATER_TRIES)
+		return;
+	if (session->later_count == LATER_MAX) {
+		session_lacks(session, "too many processes started at once: some were not looked at");
+		return;
+	}
+	later = &session->later[session->later_count++];
+	later->pid = pid;
+	later->tries = tries;
+	later->follow = follow_it;
+	later->when_ns = session_now_ns() + (LATER_FIRST_NS << tries);
+}
+
+static void forked(struct session *session, pid_t pid, pid_t parent)
+{
+	char why[IMAGE_WHY_MAX];
+	bool own = false;
+	int err;
+
+	for (size_t i = 0; i < session->attachment_count; i++)
+		own |= session->attachments[i]->pid == parent;
+	if (!own) { /* the probes are on the file: the child has them already */
+		target_add(session, pid);
+		return;
+	}
+	err = session_attach_process(session, pid, why);
+	if (!err)
+		session_lacks(session, "a forked child is not seen in its first milliseconds "
+				       "(--exe does)");
+	else if (err != -ESRCH && err != -ENOENT)
+		session_warn(session, "pid %d, a child of %d: %s", pid, parent, why);
+	else
+		target_remove(session, pid);
+}
+
+/* The image is new, the pid is not. Probes on the same file stay: they belong to the task. */
+static void executed(struct session *session, pid_t pid, unsigned tries)
+{
+	bool was_target = target_known(session, pid);
+	char why[IMAGE_WHY_MAX];
+	struct image_file *image;
+	int err;
+
+	if (!was_target && session->cgroup && !process_in_cgroup(pid, session->cgroup))
+		return;
+	err = images_of_process(&session->images, pid, &image, why);
+	if (!err && is_attached(session, image, pid)) {
+		target_add(session, pid);
+		return;
+	}
+	detach_process(session, pid);
+	if (!err)
+		err = was_target && !session->options.watch_exec ?
+			      session_attach_process(session, pid, why) :
+			      attach_found(session, pid, why);
+	if (err == -ENOENT) /* not a Python, or its library is not mapped yet */
+		try_later(session, pid, tries, was_target);
+	else if (err == -ENOTSUP)
+		session_warn(session, "pid %d: %s", pid, why);
+	if (err && tries + 1 >= LATER_TRIES)
+		target_remove(session, pid);
+}
+
+void targets_retry_later(struct session *session)
+{
+	uint64_t now = session_now_ns();
+
+	for (size_t i = 0; i < session->later_count; i++) {
+		struct later later = session->later[i];
+
+		if (later.when_ns > now)
+			continue;
+		session->later[i--] = session->later[--session->later_count];
+		executed(session, later.pid, later.tries + 1);
+	}
+}
+
+static void forget(struct session *session, uint64_t process)
+{
+	struct {
+		__u64 process, forgotten;
+	} context = { .process = process };
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.forget_process), &options);
+}
+
+static void exited(struct session *session, pid_t pid, uint64_t process)
+{
+	detach_process(session, pid);
+	target_remove(session, pid);
+	/* the last one's entries go with the map */
+	if (session->target_count || session->options.watch_exec)
+		forget(session, process);
+}
+
+void targets_on_event(struct session *session, const struct process_record *record)
+{
+	pid_t pid = (pid_t)record->head.pid;
+
+	switch (record->event) {
+	case PROCESS_FORK:
+		forked(session, pid, (pid_t)record->other);
+		break;
+	case PROCESS_EXEC:
+		if (pid != session->command.pid || !session->command.traced)
+			executed(session, pid, 0);
+		break;
+	case PROCESS_EXIT:
+		exited(session, pid, record->process);
+		break;
+	case PROCESS_SEEN:
+		target_add(session, pid);
+		break;
+	}
+}
+
+size_t session_targets(const struct session *session)
+{
+	return session->target_count;
+}

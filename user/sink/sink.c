@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "sink/sink.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_NS 1000000000ll
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *writer, bool color)
+{
+	memset(sink, 0, sizeof(*sink));
+	sink->ops = ops;
+	sink->writer = writer;
+	sink->color = color;
+	sink->realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	sink->second = -1;
+}
+
+void format_duration(uint64_t ns, char *out, size_t size)
+{
+	if (ns < 1000)
+		snprintf(out, size, "%u ns", (unsigned)ns);
+	else if (ns < 1000000)
+		snprintf(out, size, "%.1f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(out, size, "%.2f ms", (double)ns / 1e6);
+	else
+		snprintf(out, size, "%.3f s", (double)ns / 1e9);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SINK_SINK_H
+#define GENSCOPE_SINK_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/stream.h"
+#include "sink/writer.h"
+
+/*
+ * Where events go. A sink formats; the writer under it knows the file.
+ */
+
+struct loss {
+	uint64_t ring, map_full, fault;
+};
+
+struct summary {
+	uint64_t hits, events, filtered, causes, redundant, strangers;
+	struct loss lost;
+	uint64_t anomalies, stepped_hits, objects, duration_ns;
+	uint64_t bad;         /* records the reader could not make sense of */
+	const char *coverage; /* "full" or what is missing */
+	bool closes;          /* hits = the sum of the rest */
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	struct writer *writer; /* borrowed */
+	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	bool color;
+	/* the second last formatted: times of day are costly */
+	int64_t second;
+	char second_text[32];
+};
+
+struct sink_ops {
+	void (*begin)(struct sink *sink);
+	void (*event)(struct sink *sink, const struct event *event);
+	void (*lost)(struct sink *sink, uint64_t ts_ns, const struct loss *since);
+	void (*end)(struct sink *sink, const struct summary *summary);
+};
+
+extern const struct sink_ops sink_text, sink_json;
+
+void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *writer, bool color);
+
+/* A duration for people: "1.234 ms". `size` >= 16. */
+void format_duration(uint64_t ns, char *out, size_t size);
+
+/* Appends text as the inside of a JSON string (UTF-8 in; control characters and quotes escaped,
+ * malformed bytes replaced). Returns the end; at most 6 * size bytes are written. */
+char *json_escape(char *out, const char *text, size_t size);
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/*
+ * For people: one aligned line a transition.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "model/names.h"
+#include "sink/sink.h"
+
+#define SECOND_NS 1000000000ll
+
+static const char *const words[STATE_COUNT] = { "-", "CREATED", "RUNNING", "SUSPENDED", "CLOSED" };
+static const char *const kinds[KIND_COUNT] = { "?", "gen", "coro", "agen" };
+/* created blue, running green, suspended yellow, closed grey */
+static const char *const colors[STATE_COUNT] = { "", "34", "32", "33", "90" };
+
+static void put_clock(struct sink *sink, uint64_t ts_ns)
+{
+	int64_t at = (int64_t)ts_ns + sink->realtime_offset_ns;
+	time_t second = at / SECOND_NS;
+	struct tm when;
+
+	if (second != sink->second) {
+		localtime_r(&second, &when);
+		strftime(sink->second_text, sizeof(sink->second_text), "%H:%M:%S", &when);
+		sink->second = second;
+	}
+	writer_printf(sink->writer, "%s.%06u ", sink->second_text,
+		      (unsigned)(at % SECOND_NS / 1000));
+}
+
+static void put_state(struct sink *sink, uint8_t state, const char *none, int width)
+{
+	const char *word = state == STATE_NONE ? none : words[state];
+
+	if (sink->color && *colors[state])
+		writer_printf(sink->writer, "\033[%sm%-*s\033[0m", colors[state], width, word);
+	else
+		writer_printf(sink->writer, "%-*s", width, word);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void text_begin(struct sink *sink)
+{
+	writer_printf(sink->writer, "%s%-15s %7s %6s %-4s %-9s   %-9s %-10s %-17s %s%s\n",
+		      sink->color ? "\033[1m" : "", "TIME", "PID", "ID", "KIND", "FROM", "TO", "VIA",
+		      "TOOK", "FUNCTION", sink->color ? "\033[0m" : "");
+}
+
+static void text_transition(struct sink *sink, const struct event *event)
+{
+	const struct transition_record *t = event->transition;
+	char took[32] = "", duration[24];
+
+	if (t->head.flags & (TRANSITION_HAS_RUN | TRANSITION_HAS_SUSPENDED)) {
+		bool ran = t->head.flags & TRANSITION_HAS_RUN;
+
+		format_duration(ran ? t->run_ns : t->suspended_ns, duration, sizeof(duration));
+		snprintf(took, sizeof(took), "%s %s", ran ? "ran" : "waited", duration);
+	}
+	put_clock(sink, event->ts_ns);
+	writer_printf(sink->writer, "%7u %6llu %-4s ", event->pid, (unsigned long long)t->id,
+		      kinds[t->kind]);
+	put_state(sink, t->from, "born", 9);
+	writer_puts(sink->writer, " \xe2\x86\x92 ");
+	put_state(sink, t->to, "freed", 9);
+	writer_printf(sink->writer, " %-10s %-17s %s", name_of_via(t->via), took,
+		      event->code->qualname);
+	if (event->line)
+		writer_printf(sink->writer, "  %s%s:%u%s", sink->color ? "\033[90m" : "",
+			      base_name(event->code->file), event->line,
+			      sink->color ? "\033[0m" : "");
+	writer_puts(sink->writer, "\n");
+}
+
+static void text_event(struct sink *sink, const struct event *event)
+{
+	char duration[24] = "?";
+
+	if (event->type == EVENT_TRANSITION) {
+		text_transition(sink, event);
+		return;
+	}
+	put_clock(sink, event->ts_ns);
+	writer_printf(sink->writer, "%7u ", event->pid);
+	if (event->has_ns)
+		format_duration(event->ns, duration, sizeof(duration));
+	if (event->type == EVENT_GC)
+		writer_printf(sink->writer, "%6s gc generation %d took %s, freed %lld\n", "",
+			      event->generation, duration, (long long)event->value);
+	else if (event->type == EVENT_IMPORT)
+		writer_printf(sink->writer, "%6s import %s took %s%s\n", "", event->name, duration,
+			      event->value ? "" : " (not found)");
+	else
+		writer_printf(sink->writer, "%6s audit %s\n", "", event->name);
+}
+
+static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *since)
+{
+	put_clock(sink, ts_ns);
+	writer_printf(sink->writer, "LOST %llu events (ring full %llu, map full %llu, faults %llu)\n",
+		      (unsigned long long)(since->ring + since->map_full + since->fault),
+		      (unsigned long long)since->ring, (unsigned long long)since->map_full,
+		      (unsigned long long)since->fault);
+}
+
+static void text_end(struct sink *sink, const struct summary *s)
+{
+	uint64_t lost = s->lost.ring + s->lost.map_full + s->lost.fault;
+	char duration[24];
+
+	format_duration(s->duration_ns, duration, sizeof(duration));
+	writer_printf(sink->writer, "\n%llu transitions and context events of %llu objects in %s\n",
+		      (unsigned long long)s->events, (unsigned long long)s->objects, duration);
+	writer_printf(sink->writer,
+		      "hits %llu = events %llu + filtered %llu + causes %llu + redundant %llu + "
+		      "strangers %llu + lost %llu%s\n",
+		      (unsigned long long)s->hits, (unsigned long long)s->events,
+		      (unsigned long long)s->filtered, (unsigned long long)s->causes,
+		      (unsigned long long)s->redundant, (unsigned long long)s->strangers,
+		      (unsigned long long)lost, s->closes ? "" : "  DOES NOT CLOSE");
+	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage %s\n",
+		      (unsigned long long)s->anomalies, (unsigned long long)s->stepped_hits,
+		      s->coverage);
+	if (lost)
+		writer_printf(sink->writer,
+			      "lost: ring full %llu, map full %llu, faults %llu\n",
+			      (unsigned long long)s->lost.ring, (unsigned long long)s->lost.map_full,
+			      (unsigned long long)s->lost.fault);
+}
+
+const struct sink_ops sink_text = {
+	.begin = text_begin,
+	.event = text_event,
+	.lost = text_lost,
+	.end = text_end,
+};

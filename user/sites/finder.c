@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From a file to its sites, in five passes:
+ *  1. every function's bytes are searched for the shape of a store: a handful remains;
+ *  2. the joins into those few are collected from the whole file;
+ *  3. each is decoded and its stores are recognised;
+ *  4. each store's probe slides forward; two that meet become one;
+ *  5. the place of free, and the entries of methods, are added.
+ */
+#include "sites/finder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sites/insn.h"
+#include "sites/joins.h"
+#include "sites/slide.h"
+#include "sites/store.h"
+
+#define CANDIDATES_MAX 512
+#define EVAL_JUMPS_MIN 3 /* so many jumps from the evaluation loop into it make a range its cold part */
+
+struct finder {
+	const struct elf_file *file;
+	const struct interpreter *interpreter;
+	struct site_table *out;
+	struct elf_function *functions;
+	size_t function_count;
+	struct code_range ranges[CANDIDATES_MAX];
+	bool constants[CANDIDATES_MAX]; /* it holds a store of a constant */
+	size_t range_count;
+	struct code_range eval;
+	struct joins joins;
+};
+
+static const struct elf_function *function_at(const struct finder *finder, uint64_t address)
+{
+	size_t low = 0, high = finder->function_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (finder->functions[middle].addr + finder->functions[middle].size <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < finder->function_count && address >= finder->functions[low].addr)
+		return &finder->functions[low];
+	return NULL;
+}
+
+static void collect_candidates(struct finder *finder)
+{
+	for (size_t i = 0; i < finder->function_count; i++) {
+		const struct elf_function *function = &finder->functions[i];
+		const uint8_t *bytes = elf_file_bytes(finder->file, function->addr, function->size);
+		bool constants, registers;
+
+		if (!bytes || finder->range_count == CANDIDATES_MAX)
+			continue;
+		if (finder->range_count &&
+		    function->addr < finder->ranges[finder->range_count - 1].end)
+			continue; /* overlapping entries: a hostile file */
+		constants = store_in_bytes(&finder->interpreter->layout, bytes, function->size,
+					   &registers);
+		if (!constants && !registers)
+			continue;
+		finder->constants[finder->range_count] = constants;
+		finder->ranges[finder->range_count++] =
+			(struct code_range){ .start = function->addr,
+					     .end = function->addr + function->size };
+	}
+}
+
+static bool in_eval(const struct finder *finder, const struct code_range *range)
+{
+	return (range->start <= finder->eval.start && finder->eval.start < range->end) ||
+	       range->jumps_from >= EVAL_JUMPS_MIN;
+}
+
+static struct found_site *add_site(struct finder *finder, const struct insn *insn,
+				   uint64_t function)
+{
+	struct found_site *found;
+
+	if (finder->out->count == FOUND_SITES_MAX)
+		return NULL;
+	found = &finder->out->at[finder->out->count];
+	memset(found, 0, sizeof(*found));
+	if (elf_file_offset(finder->file, insn->address, &found->file_offset))
+		return NULL;
+	finder->out->count++;
+	found->site.address = insn->address;
+	found->site.stepped = !insn->emulated;
+	found->function = function;
+	found->store = insn->address;
+	return found;
+}
+
+/* Two stores whose probes meet at one instruction, about one object: memory tells both. */
+static bool merge(struct finder *finder, const struct insn *probe, const struct slide *slide,
+		  uint8_t role)
+{
+	for (size_t i = 0; i < finder->out->count; i++) {
+		struct found_site *found = &finder->out->at[i];
+
+		if (found->site.address != probe->address || found->site.from != VALUE_MEMORY ||
+		    found->site.role > SITE_BOTH || found->site.reg != slide->reg ||
+		    found->site.addend != slide->addend)
+			continue;
+		if (found->site.role != role)
+			found->site.role = SITE_BOTH;
+		found->merged++;
+		return true;
+	}
+	return false;
+}
+
+static void add_store(struct finder *finder, const struct insn_list *list,
+		      const struct store *store, const struct code_range *range)
+{
+	const struct insn *insn = &list->at[store->index];
+	struct slide slide = { .index = store->index, .reg = store->base,
+			       .addend = store->addend };
+	struct found_site *found;
+
+	slide_forward(list, store->index + 1, store->base, store->addend, &slide);
+	if (slide.emulated && merge(finder, &list->at[slide.index], &slide, store->role))
+		return;
+	found = add_site(finder, &list->at[slide.index], range->start);
+	if (!found)
+		return;
+	found->store = insn->address;
+	found->site.reg = slide.reg;
+	found->site.addend = slide.addend;
+	found->site.role = store->role;
+	found->site.in_eval = in_eval(finder, range);
+	if (slide.emulated)
+		found->site.from = VALUE_MEMORY;
+	else
+		found->site.from = store->constant ? VALUE_CONSTANT : VALUE_REGISTER;
+	found->site.value = store->value;
+	found->site.value_async = store->value_async;
+	found->site.value_reg = store->value_reg;
+}
+
+/* What kind of transition a store makes, for the verdict. */
+static void note_store(struct finder *finder, const struct store *store)
+{
+	const struct layout *layout = &finder->interpreter->layout;
+	struct site_table *out = finder->out;
+
+	if (store->role == SITE_RUNNING_ASYNC)
+		return;
+	if (!store->constant) {
+		out->has_suspend = true; /* YIELD_VALUE stores SUSPENDED + oparg from 3.13 on */
+		return;
+	}
+	out->has_create |= store->value == layout->created;
+	out->has_run |= store->value == layout->executing;
+	out->has_close |= store->value == layout->cleared || store->value == layout->completed;
+	out->has_suspend |= store->value >= layout->suspended_first &&
+			    store->value <= layout->suspended_last;
+}
+
+/* Does this function surely handle generators? Then its lesser stores are believed too. */
+static bool handles_generators(const struct layout *layout, const struct insn_list *list)
+{
+	struct store store;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (store_decode(layout, list, i, &store) && store.constant &&
+		    store.role != SITE_RUNNING_ASYNC && store_has_company(layout, list, &store))
+			return true;
+	return false;
+}
+
+static int scan_candidate(struct finder *finder, size_t index)
+{
+	const struct code_range *range = &finder->ranges[index];
+	const struct layout *layout = &finder->interpreter->layout;
+	size_t size = range->end - range->start;
+	const uint8_t *bytes = elf_file_bytes(finder->file, range->start, size);
+	struct insn_list list;
+	struct store store;
+	bool sure;
+	int err;
+
+	if (!finder->constants[index] && !in_eval(finder, range))
+		return 0;
+	err = insn_decode(bytes, size, range->start, &list);
+	if (err)
+		return err;
+	joins_mark(&finder->joins, &list);
+	sure = in_eval(finder, range) || handles_generators(layout, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		if (!store_decode(layout, &list, i, &store))
+			continue;
+		if (!store.constant && !sure && !store_has_company(layout, &list, &store))
+			continue; /* hexadecimal digits, say: strings are written byte by byte */
+		note_store(finder, &store);
+		add_store(finder, &list, &store, range);
+	}
+	insn_list_free(&list);
+	return 0;
+}
+
+/* Does control go to PyObject_GC_Del from here, directly or through the procedure linkage table? */
+static bool goes_to_gc_del(const struct finder *finder, const struct insn *insn)
+{
+	const uint8_t *plt;
+	const char *name;
+	uint64_t at = insn->target;
+	int32_t disp;
+
+	if (insn->flow != FLOW_CALL && insn->flow != FLOW_JUMP)
+		return false;
+	if (at == finder->interpreter->gc_del)
+		return true;
+	plt = elf_file_bytes(finder->file, at, 16);
+	if (!plt)
+		return false;
+	if (!memcmp(plt, "\xf3\x0f\x1e\xfa", 4)) /* endbr64 */
+		plt += 4, at += 4;
+	if (plt[0] == 0xf2) /* bnd */
+		plt++, at++;
+	if (plt[0] != 0xff || plt[1] != 0x25) /* jmp *slot(%rip) */
+		return false;
+	memcpy(&disp, plt + 2, sizeof(disp));
+	name = elf_file_import_at(finder->file, at + 6 + (uint64_t)(int64_t)disp);
+	return name && !strcmp(name, "PyObject_GC_Del");
+}
+
+static int decode_function(const struct finder *finder, uint64_t address, struct insn_list *list)
+{
+	const struct elf_function *function = function_at(finder, address);
+	const uint8_t *bytes;
+	uint64_t end;
+
+	if (!function)
+		return -ENOENT;
+	end = function->addr + function->size;
+	bytes = elf_file_bytes(finder->file, address, end - address);
+	return bytes ? insn_decode(bytes, end - address, address, list) : -ENOENT;
+}
+
+/* The call with which gen_dealloc() gives the memory back: its argument is the object. */
+static int add_free(struct finder *finder)
+{
+	uint64_t dealloc = finder->interpreter->dealloc;
+	struct insn_list list;
+	int err = decode_function(finder, dealloc, &list);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	for (size_t i = 0; i < list.count; i++) {
+		struct found_site *found;
+
+		if (!goes_to_gc_del(finder, &list.at[i]))
+			continue;
+		found = add_site(finder, &list.at[i], dealloc);
+		if (!found)
+			continue;
+		found->site.role = SITE_FREE;
+		found->site.reg = GPR_RDI;
+		finder->out->has_free = true;
+	}
+	insn_list_free(&list);
+	return 0;
+}
+
+/* A probe on a function's entry, or a little further where that is cheaper. */
+static int add_entry(struct finder *finder, uint64_t address, uint8_t role, uint8_t via)
+{
+	struct slide slide = { .reg = GPR_RDI };
+	struct joins none = {};
+	struct found_site *found;
+	struct insn_list list;
+	int err = decode_function(finder, address, &list);
+
+	if (err || !list.count)
+		return err == -ENOENT ? 0 : err;
+	joins_mark(&none, &list);
+	if (!list.at[0].join)
+		slide_forward(&list, 0, GPR_RDI, 0, &slide);
+	found = add_site(finder, &list.at[slide.index], address);
+	if (found) {
+		found->site.role = role;
+		found->site.via = via;
+		found->site.reg = slide.reg;
+		found->site.addend = slide.addend;
+	}
+	insn_list_free(&list);
+	return 0;
+}
+
+static int add_entries(struct finder *finder)
+{
+	const struct interpreter *interpreter = finder->interpreter;
+	int err = 0;
+
+	for (size_t i = 0; i < interpreter->function_count && !err; i++)
+		if (interpreter->functions[i].via)
+			err = add_entry(finder, interpreter->functions[i].address, SITE_CAUSE,
+					interpreter->functions[i].via);
+	if (!err && interpreter->code_dealloc)
+		err = add_entry(finder, interpreter->code_dealloc, SITE_CODE_FREE, 0);
+	return err;
+}
+
+static int find_all(struct finder *finder)
+{
+	const struct elf_function *eval;
+	int err;
+
+	err = elf_file_functions(finder->file, &finder->functions, &finder->function_count);
+	if (err)
+		return err;
+	eval = function_at(finder, finder->interpreter->eval);
+	if (eval)
+		finder->eval = (struct code_range){ eval->addr, eval->addr + eval->size, 0 };
+	collect_candidates(finder);
+	err = joins_collect(finder->file, finder->ranges, finder->range_count, &finder->eval,
+			    &finder->joins);
+	for (size_t i = 0; i < finder->range_count && !err; i++)
+		err = scan_candidate(finder, i);
+	if (!err && !finder->out->count)
+		err = -ENOENT;
+	if (!err)
+		err = add_free(finder);
+	if (!err)
+		err = add_entries(finder);
+	return err;
+}
+
+int sites_find(const struct elf_file *file, const struct interpreter *interpreter,
+	       struct site_table *out)
+{
+	struct finder *finder = calloc(1, sizeof(*finder));
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (!finder)
+		return -ENOMEM;
+	finder->file = file;
+	finder->interpreter = interpreter;
+	finder->out = out;
+	err = find_all(finder);
+	joins_free(&finder->joins);
+	free(finder);
+	return err;
+}
+
+const char *sites_function_name(const struct elf_file *file, const struct interpreter *interpreter,
+				const struct found_site *site)
+{
+	const char *name = interpreter_function_name(interpreter, site->function);
+	uint64_t offset;
+
+	if (name)
+		return name;
+	if (site->site.in_eval)
+		return "_PyEval_EvalFrameDefault";
+	name = elf_file_symbol_at(file, site->store, &offset);
+	return name ? name : "";
+}

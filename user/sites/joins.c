@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "sites/joins.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEGMENTS_MAX      16
+#define JUMP_NEAR         0xe9
+#define TWO_BYTE          0x0f
+#define JCC_NEAR(x)       (((x) & 0xf0) == 0x80)
+#define REX_W(x)          (((x) & 0xfb) == 0x48) /* 48 or 4c: lea to any 64-bit register */
+#define OPCODE_LEA        0x8d
+#define MODRM_RIP(x)      (((x) & 0xc7) == 0x05)
+#define SWITCH_ENTRIES    4096 /* bound for one table */
+
+struct collector {
+	const struct elf_file *file;
+	struct code_range *ranges;
+	size_t range_count;
+	uint64_t low, high; /* of all ranges */
+	struct joins *out;
+	size_t room;
+	int err;
+};
+
+static struct code_range *range_of(struct collector *collector, uint64_t address)
+{
+	size_t low = 0, high = collector->range_count;
+
+	if (address < collector->low || address >= collector->high)
+		return NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (collector->ranges[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == collector->range_count || address < collector->ranges[low].start)
+		return NULL;
+	return &collector->ranges[low];
+}
+
+static void add(struct collector *collector, uint64_t address)
+{
+	struct joins *out = collector->out;
+
+	if (out->count == collector->room) {
+		size_t room = collector->room ? collector->room * 2 : 1024;
+		uint64_t *grown = realloc(out->at, room * sizeof(*grown));
+
+		if (!grown) {
+			collector->err = -ENOMEM;
+			return;
+		}
+		out->at = grown;
+		collector->room = room;
+	}
+	out->at[out->count++] = address;
+}
+
+static int32_t read_i32(const uint8_t *bytes)
+{
+	int32_t value;
+
+	memcpy(&value, bytes, sizeof(value));
+	return value;
+}
+
+/* If a switch table begins at `table`, its targets; a table ends where its entry leaves the range. */
+static void add_switch(struct collector *collector, uint64_t table)
+{
+	struct code_range *first = NULL;
+
+	for (uint64_t i = 0; i < SWITCH_ENTRIES; i++) {
+		const uint8_t *entry = elf_file_bytes(collector->file, table + i * 4, 4);
+		struct code_range *range;
+		uint64_t target;
+
+		if (!entry)
+			return;
+		target = table + (uint64_t)(int64_t)read_i32(entry);
+		range = range_of(collector, target);
+		/* hot and cold parts share tables: entries may leave the range and come back */
+		if (range)
+			add(collector, target);
+		else if (!first || !elf_file_is_code(collector->file, target))
+			return;
+		first = range ? range : first;
+	}
+}
+
+static void scan_code(struct collector *collector, const struct elf_segment *segment,
+		      const struct code_range *from)
+{
+	const uint8_t *bytes = segment->bytes;
+
+	for (size_t i = 0; i + 7 <= segment->size; i++) {
+		struct code_range *range;
+		uint64_t end, target;
+
+		if (bytes[i] == JUMP_NEAR) {
+			end = segment->addr + i + 5;
+			target = end + (uint64_t)(int64_t)read_i32(bytes + i + 1);
+		} else if (bytes[i] == TWO_BYTE && JCC_NEAR(bytes[i + 1])) {
+			end = segment->addr + i + 6;
+			target = end + (uint64_t)(int64_t)read_i32(bytes + i + 2);
+		} else if (REX_W(bytes[i]) && bytes[i + 1] == OPCODE_LEA && MODRM_RIP(bytes[i + 2])) {
+			end = segment->addr + i + 7;
+			target = end + (uint64_t)(int64_t)read_i32(bytes + i + 3);
+			if (!elf_file_is_code(collector->file, target))
+				add_switch(collector, target);
+			continue;
+		} else {
+			continue;
+		}
+		range = range_of(collector, target);
+		if (!range)
+			continue;
+		add(collector, target);
+		if (from && end >= from->start && end <= from->end)
+			range->jumps_from++;
+	}
+}
+
+static void scan_data(struct collector *collector, const struct elf_segment *segment)
+{
+	size_t skip = (8 - (segment->addr & 7)) & 7;
+
+	for (size_t i = skip; i + 8 <= segment->size; i += 8) {
+		uint64_t value;
+
+		memcpy(&value, segment->bytes + i, sizeof(value));
+		if (value >= collector->low && value < collector->high && range_of(collector, value))
+			add(collector, value);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int joins_collect(const struct elf_file *file, struct code_range *ranges, size_t count,
+		  const struct code_range *from, struct joins *out)
+{
+	struct collector collector = { .file = file, .ranges = ranges, .range_count = count,
+				       .out = out };
+	struct elf_segment segments[SEGMENTS_MAX];
+	int found;
+
+	memset(out, 0, sizeof(*out));
+	if (!count)
+		return 0;
+	collector.low = ranges[0].start;
+	collector.high = ranges[count - 1].end;
+	found = elf_file_code_segments(file, segments, SEGMENTS_MAX);
+	for (int i = 0; i < found; i++)
+		scan_code(&collector, &segments[i], from);
+	found = elf_file_data_segments(file, segments, SEGMENTS_MAX);
+	for (int i = 0; i < found; i++)
+		scan_data(&collector, &segments[i]);
+	if (collector.err) {
+		joins_free(out);
+		return collector.err;
+	}
+	if (out->count)
+		qsort(out->at, out->count, sizeof(*out->at), compare);
+	return 0;
+}
+
+void joins_free(struct joins *joins)
+{
+	free(joins->at);
+	memset(joins, 0, sizeof(*joins));
+}
+
+void joins_mark(const struct joins *outside, struct insn_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct insn *insn = &list->at[i];
+		long target;
+
+		if (insn->flow == FLOW_JUMP || insn->flow == FLOW_BRANCH) {
+			target = insn_find(list, insn->target);
+			if (target >= 0)
+				list->at[target].join = true;
+		}
+		if (outside->count && bsearch(&insn->address, outside->at, outside->count,
+					      sizeof(*outside->at), compare))
+			list->at[i].join = true;
+	}
+}
