@@ -63,6 +63,12 @@ static __always_inline u8 frame_state(const struct layout *layout, s8 value)
 	return STATE_NONE;
 }
 
+/* FRAME_SUSPENDED_YIELD_FROM; 3.11 and 3.12 have one state for both. */
+static __always_inline bool yields_from(const struct layout *layout, s8 value)
+{
+	return layout->suspended_first == layout->suspended_last || value > layout->suspended_first;
+}
+
 static __always_inline u64 frame_code(const struct hit *hit, u64 frame)
 {
 	return untagged(read_pointer(frame + hit->image->layout.frame_executable));
@@ -130,23 +136,30 @@ static __always_inline bool is_generator_exit(const struct hit *hit, u64 type)
 	       type == read_pointer(hit->base + hit->image->generator_exit);
 }
 
+#define LINE_ENTRY_MAX 6 /* an opcode and a line delta of up to five bytes */
+
 /* The opcode under INSTRUMENTED_LINE or INSTRUMENTED_INSTRUCTION (Python/instrumentation.c). */
 static __always_inline u8 instrumented_opcode(const struct hit *hit, u64 code, u64 at, u8 class)
 {
 	const struct layout *layout = &hit->image->layout;
 	u64 monitoring = read_pointer(code + layout->code_monitoring);
 	u64 index = (at - code - layout->code_instructions) / 2;
-	u8 opcode = 0, width = 2;
+	u8 opcode = 0, width = 2, header = 0;
 	u64 table;
 
 	if (!monitoring || index > (1u << 27))
 		return 0;
 	if (class == OPCODE_LINE) {
 		table = read_pointer(monitoring + layout->monitoring_lines);
-		if (layout->lines_header)
-			bpf_probe_read_user(&width, 1, (void *)table);
-		bpf_probe_read_user(&opcode, 1,
-				    (void *)(table + layout->lines_header + index * width));
+		bpf_probe_read_user(&header, 1, (void *)table);
+		/* entries {opcode, delta} of two bytes; point releases of 3.13 changed to a leading byte
+		 * that says how many. What stands there otherwise is the first instruction's opcode,
+		 * which is none of those few numbers. */
+		if (layout->lines_header || (header >= 2 && header <= LINE_ENTRY_MAX)) {
+			width = header;
+			table++;
+		}
+		bpf_probe_read_user(&opcode, 1, (void *)(table + index * width));
 		return opcode;
 	}
 	table = read_pointer(monitoring + layout->monitoring_opcodes);
@@ -154,34 +167,84 @@ static __always_inline u8 instrumented_opcode(const struct hit *hit, u64 code, u
 	return opcode;
 }
 
-/* What the Python frame that called us is doing: enum opcode_class. */
-static __always_inline u8 caller_opcode(const struct hit *hit)
+/* What an instruction is, behind instrumentation: enum opcode_class. */
+static __always_inline u8 opcode_class_at(const struct hit *hit, u64 code, u64 at)
 {
 	const struct layout *layout = &hit->image->layout;
-	u64 at, frame = thread_state(hit);
 	u8 class, opcode = 0;
 
-	if (!frame)
-		return OPCODE_OTHER;
-	if (layout->tstate_cframe)
-		frame = read_pointer(frame + layout->tstate_cframe);
-	frame = read_pointer(frame + layout->current_frame);
-	if (frame == hit->gen + layout->gen_iframe) /* it has been pushed already */
-		frame = read_pointer(frame + layout->frame_previous);
-	at = frame ? read_pointer(frame + layout->frame_instr) : 0;
 	if (!at || bpf_probe_read_user(&opcode, 1, (void *)at))
 		return OPCODE_OTHER;
 	class = layout->opcode_class[opcode];
 	/* a line event hides the instruction, an instruction event may hide under a line event */
 	if (class == OPCODE_LINE) {
-		opcode = instrumented_opcode(hit, frame_code(hit, frame), at, class);
+		opcode = instrumented_opcode(hit, code, at, class);
 		class = layout->opcode_class[opcode];
 	}
 	if (class == OPCODE_INSTRUCTION) {
-		opcode = instrumented_opcode(hit, frame_code(hit, frame), at, class);
+		opcode = instrumented_opcode(hit, code, at, class);
 		class = layout->opcode_class[opcode];
 	}
 	return class;
+}
+
+/* The Python frame that called us, or 0. */
+static __always_inline u64 caller_frame(const struct hit *hit)
+{
+	const struct layout *layout = &hit->image->layout;
+	u64 frame = thread_state(hit);
+
+	if (!frame)
+		return 0;
+	if (layout->tstate_cframe)
+		frame = read_pointer(frame + layout->tstate_cframe);
+	frame = read_pointer(frame + layout->current_frame);
+	if (frame == hit->gen + layout->gen_iframe) /* it has been pushed already */
+		frame = read_pointer(frame + layout->frame_previous);
+	return frame;
+}
+
+/* Where it stands. */
+static __always_inline u64 caller_instruction(const struct hit *hit)
+{
+	u64 frame = caller_frame(hit);
+
+	return frame ? read_pointer(frame + hit->image->layout.frame_instr) : 0;
+}
+
+/* What it is doing: enum opcode_class. */
+static __always_inline u8 caller_opcode(const struct hit *hit)
+{
+	u64 frame = caller_frame(hit);
+
+	if (!frame)
+		return OPCODE_OTHER;
+	return opcode_class_at(hit, frame_code(hit, frame),
+			       read_pointer(frame + hit->image->layout.frame_instr));
+}
+
+/* Has the cycle collector marked it as finalized? finalize_garbage() (Python/gc.c) sets the bit before
+ * it calls tp_finalize; PyObject_CallFinalizer(), which dealloc uses, only after. */
+static __always_inline bool is_finalized(const struct hit *hit)
+{
+	return read_pointer(hit->gen - GC_HEAD_PREVIOUS) & GC_FINALIZED;
+}
+
+/* Has it not run yet? Then its frame stands at RETURN_GENERATOR (3.11, 3.12) or right behind it. */
+static __always_inline bool is_unstarted(const struct hit *hit, u64 code, u32 instruction)
+{
+	u64 at = code + hit->image->layout.code_instructions + instruction;
+	u8 opcode = 0;
+
+	if (!code || instruction == NO_INSTRUCTION)
+		return false;
+	bpf_probe_read_user(&opcode, 1, (void *)at);
+	if (hit->image->layout.opcode_class[opcode] == OPCODE_RETURN_GENERATOR)
+		return true;
+	if (!instruction)
+		return true;
+	bpf_probe_read_user(&opcode, 1, (void *)(at - 2));
+	return hit->image->layout.opcode_class[opcode] == OPCODE_RETURN_GENERATOR;
 }
 
 /* Is this memory an object in the making (make_gen() stores CLEARED first) and not one that ends?

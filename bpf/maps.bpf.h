@@ -19,6 +19,10 @@ struct counter_slot {
 struct counter_slot counters[COUNTER_SLOTS] = {};
 u64 site_hits[SITES_MAX] = {};
 u64 site_strangers[SITES_MAX] = {};
+u64 site_anomalies[SITES_MAX] = {};
+/* Is an attachment watched? Its probes come and go one by one: while only some of them are there, what
+ * they see makes no sense. Written by the user side. */
+u8 watched[ATTACHMENTS_MAX] = {};
 u64 last_object_id = 0;
 u32 last_code_id = 0;
 
@@ -67,7 +71,10 @@ struct thread {
 	u64 top_gen; /* the generator that runs on this thread now; those under it hang off its object */
 	u64 top_id;
 	u64 pending_gen; /* its send, throw, close … was entered and it has not been resumed yet */
-	u64 pending_sp;
+	u64 pending_slot;   /* where on the stack that method's return address lies */
+	u64 pending_return; /* and what it is */
+	u64 pending_caller; /* the instruction of the Python frame that called it */
+	u64 closed_under; /* the object whose inner one has just ended */
 	u8 top_kind;
 	u8 pending_via;
 	u8 delegated_via; /* an outer object hands a throw or close to the next one resumed */

@@ -8,11 +8,13 @@
 #include "maps.bpf.h"
 
 /* What inspect.get…state() would answer (Lib/inspect.py of 3.12). An async generator is RUNNING for
- * as long as an asend() or athrow() of it is, its own awaits included. A frame that executes without
- * one (the finaliser's close) is called RUNNING too, where inspect falls through to AGEN_CREATED. */
+ * as long as an asend() or athrow() of it is, its own awaits included. Where its frame has not begun
+ * or has ended the flag is up only for moments in which no Python code runs (asend() that fails).
+ * A frame that executes without the flag (the finaliser's close) is called RUNNING too, where
+ * inspect falls through to AGEN_CREATED. */
 static __always_inline u8 visible_state(u8 kind, u8 frame, u8 async)
 {
-	if (kind == KIND_ASYNC_GENERATOR && async)
+	if (kind == KIND_ASYNC_GENERATOR && async && frame == STATE_SUSPENDED)
 		return STATE_RUNNING;
 	return frame;
 }
@@ -56,6 +58,13 @@ static __always_inline void pop(struct thread *thread, struct object *object, u6
 	thread->top_kind = object->driver_kind;
 }
 
+/* No method of this object is under way any more. */
+static __always_inline void forget_pending(struct thread *thread, u64 gen)
+{
+	if (thread->pending_gen == gen)
+		thread->pending_gen = 0;
+}
+
 /* A SEND in the caller is the `await` of a coroutine or the `yield from` of a generator. */
 static __always_inline u8 via_of_send(const struct thread *thread)
 {
@@ -74,14 +83,6 @@ static __always_inline u8 via_of_opcode(const struct thread *thread, u8 kind, u8
 static __always_inline bool is_close(u8 via)
 {
 	return via == VIA_CLOSE || via == VIA_FINALIZE || via == VIA_ACLOSE;
-}
-
-/* The method entered last on this thread, if it was this object's and has not returned since. */
-static __always_inline u8 pending_via(const struct thread *thread, u64 gen, u64 stack_pointer)
-{
-	if (thread->pending_gen == gen && stack_pointer <= thread->pending_sp)
-		return thread->pending_via;
-	return VIA_UNKNOWN;
 }
 
 #endif

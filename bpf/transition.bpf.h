@@ -22,13 +22,36 @@
 #include "process.bpf.h"
 #include "state.bpf.h"
 
+/* The method of this object that was entered last on this thread, if it has not returned: its stack
+ * frame is above us, and its return address still lies there. A method that failed at once (send()
+ * to a running generator) must not explain a later resume. */
+static __always_inline u8 pending_via(const struct thread *thread, const struct hit *hit)
+{
+	if (thread->pending_gen != hit->gen || hit->stack_pointer > thread->pending_slot)
+		return VIA_UNKNOWN;
+	if (read_pointer(thread->pending_slot) != thread->pending_return)
+		return VIA_UNKNOWN;
+	/* unused stack keeps old values: a method also has its caller where it was then */
+	if (thread->pending_via != VIA_FINALIZE &&
+	    thread->pending_caller != caller_instruction(hit))
+		return VIA_UNKNOWN;
+	return thread->pending_via;
+}
+
 /* The new state that a hit brings. */
 struct change {
 	u8 frame; /* enum object_state, STATE_NONE: not a state CPython knows */
 	u8 async;
+	u8 yields_from;  /* when suspended: in yield from or await, or the version does not tell */
 	u8 memory_frame; /* as memory has it now: the old state when the store is still to come */
 	u8 memory_async;
 };
+
+static __always_inline void anomaly(const struct hit *hit)
+{
+	count(STAT_ANOMALIES);
+	count_site(site_anomalies, hit->site_index);
+}
 
 /* One visible transition, before filters. */
 struct step {
@@ -85,14 +108,17 @@ static __always_inline bool read_change(const struct hit *hit, const struct pt_r
 	change->memory_frame = frame_state(&hit->image->layout, (s8)bytes[1]);
 	change->async = change->memory_async;
 	change->frame = change->memory_frame;
+	change->yields_from = yields_from(&hit->image->layout, (s8)bytes[1]);
 	if (site->from == VALUE_MEMORY)
 		return true;
 	value = site->from == VALUE_REGISTER ? (s8)register_value(regs, site->value_reg)
 					     : site->value;
-	if (site->role == SITE_RUNNING_ASYNC)
+	if (site->role == SITE_RUNNING_ASYNC) {
 		change->async = hit->kind == KIND_ASYNC_GENERATOR && value;
-	else
+	} else {
 		change->frame = frame_state(&hit->image->layout, value);
+		change->yields_from = yields_from(&hit->image->layout, value);
+	}
 	if (site->role == SITE_BOTH && site->from == VALUE_CONSTANT)
 		change->async = hit->kind == KIND_ASYNC_GENERATOR && site->value_async;
 	return true;
@@ -101,8 +127,10 @@ static __always_inline bool read_change(const struct hit *hit, const struct pt_r
 /* The state before this hit of an object that was never seen: from memory when the store is still to
  * come, else by what must have been. */
 static __always_inline u8 inferred_state(const struct hit *hit, const struct thread *thread,
-					 const struct change *change, u32 instruction)
+					 const struct change *change, u64 code, u32 instruction)
 {
+	u8 waiting = is_unstarted(hit, code, instruction) ? STATE_CREATED : STATE_SUSPENDED;
+
 	if (hit->site->role == SITE_RUNNING_ASYNC)
 		return change->memory_frame;
 	if (hit->site->from != VALUE_MEMORY)
@@ -111,11 +139,12 @@ static __always_inline u8 inferred_state(const struct hit *hit, const struct thr
 	case STATE_CREATED:
 		return STATE_NONE;
 	case STATE_RUNNING:
-		/* the first instructions make the generator; a suspended one stands further on */
-		return instruction <= 8 ? STATE_CREATED : STATE_SUSPENDED;
+		return waiting;
 	case STATE_CLOSED:
-		return is_close(pending_via(thread, hit->gen, hit->stack_pointer)) ?
-			       STATE_SUSPENDED :
+		/* by its method without running (a shortcut of 3.13), by dealloc, or it ran */
+		return waiting == STATE_CREATED ||
+				       is_close(pending_via(thread, hit)) ?
+			       waiting :
 			       STATE_RUNNING;
 	}
 	return STATE_RUNNING;
@@ -136,7 +165,8 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 	fresh.code = code ? code->code : 0;
 	instruction = instruction_of(hit, fresh.code_address);
 	fresh.instruction = instruction;
-	fresh.frame = inferred_state(hit, thread, change, instruction);
+	fresh.frame = inferred_state(hit, thread, change, fresh.code_address, instruction);
+	fresh.yields_from = 1; /* not known */
 	fresh.async = change->memory_async;
 	if (hit->site->role == SITE_RUNNING_ASYNC && hit->site->from == VALUE_MEMORY)
 		fresh.async = !change->async;
@@ -154,27 +184,41 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 	return bpf_map_lookup_elem(&objects, &key);
 }
 
+/* Is the object on top of this thread still in _gen_throw() or gen_close(), its own frame not begun? */
+static __always_inline bool is_delegating(const struct hit *hit, const struct thread *thread)
+{
+	return thread->delegated_via && thread->top_gen &&
+	       !read_pointer(thread->top_gen + hit->image->layout.gen_previous_item);
+}
+
 /* Why the object starts to run, or is closed without running. */
 static __always_inline u8 cause_of(const struct hit *hit, const struct thread *thread,
 				   const struct object *object, u8 to)
 {
-	u8 via;
+	u8 via = VIA_UNKNOWN;
 
-	if (hit->site->in_eval) {
+	if (hit->site->where == SITE_IN_EVAL) {
 		if (hit->kind == KIND_COROUTINE)
 			return via_of_send(thread);
 		return via_of_opcode(thread, hit->kind, caller_opcode(hit)) == VIA_FOR ?
 			       VIA_FOR :
 			       via_of_send(thread);
 	}
-	via = pending_via(thread, hit->gen, hit->stack_pointer);
-	if (via)
+	if (hit->site->where != SITE_IN_SLOT)
+		via = pending_via(thread, hit);
+	/* a traced 3.11 awaits by calling send() itself (SEND with c_tracefunc in Python/ceval.c) */
+	if (via == VIA_SEND && !hit->image->layout.code_monitoring &&
+	    caller_opcode(hit) == OPCODE_SEND)
+		return via_of_send(thread);
+	/* send() and throw() close nothing that did not run: they failed before, and are forgotten */
+	if (via && (to != STATE_CLOSED || is_close(via)))
 		return via;
 	if (object->delegated_via)
 		return object->delegated_via;
-	if (thread->delegated_via)
+	if (is_delegating(hit, thread))
 		return thread->delegated_via;
-	if (to == STATE_CLOSED) /* nobody asked: dealloc of one that never ran */
+	/* the collector marks an object before it calls the finaliser */
+	if (to == STATE_CLOSED || is_finalized(hit))
 		return VIA_FINALIZE;
 	return via_of_opcode(thread, hit->kind, caller_opcode(hit));
 }
@@ -185,22 +229,30 @@ static __always_inline void frame_entered(const struct hit *hit, struct thread *
 	u8 via = cause_of(hit, thread, object, STATE_RUNNING);
 	bool delegates = false;
 
-	if (!hit->site->in_eval && (via == VIA_THROW || is_close(via)))
+	if (hit->site->where != SITE_IN_EVAL && object->yields_from && (via == VIA_THROW || is_close(via)))
 		/* a frame that really runs has been linked into the thread's exception stack */
 		delegates = !read_pointer(hit->gen + hit->image->layout.gen_previous_item);
 	object->step_via = via;
 	push(thread, object, hit->gen);
-	if (delegates) {
-		object->delegated_via = via == VIA_FINALIZE ? VIA_CLOSE : via;
-		thread->delegated_via = object->delegated_via;
-		if (via == VIA_FINALIZE)
-			object->delegated_via = via;
+	thread->delegated_via = delegates ? via : VIA_UNKNOWN;
+	thread->closed_under = 0;
+	if (delegates && !hit->image->layout.executes_first) {
+		object->delegated_via = via;
 		return; /* the method's cause stays pending for the resume that follows */
 	}
 	object->delegated_via = 0;
-	thread->delegated_via = 0;
-	if (thread->pending_gen == hit->gen)
-		thread->pending_gen = 0;
+	forget_pending(thread, hit->gen);
+}
+
+/* gen_close() of 3.15 sets EXECUTING before it finds that nothing needs to run: then the frame still
+ * stands where it was suspended, not at a return. */
+static __always_inline bool was_closed_unrun(const struct hit *hit, const struct object *object)
+{
+	const struct layout *layout = &hit->image->layout;
+	u64 at = read_pointer(hit->gen + layout->gen_iframe + layout->frame_instr);
+
+	return layout->executes_first && is_close(object->step_via) &&
+	       opcode_class_at(hit, object->code_address, at) != OPCODE_RETURN;
 }
 
 static __always_inline void frame_left(const struct hit *hit, struct thread *thread,
@@ -209,22 +261,24 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 	u64 raised;
 
 	pop(thread, object, hit->gen);
+	thread->delegated_via = VIA_UNKNOWN;
 	if (to == STATE_SUSPENDED) {
 		object->exit_via = object->kind == KIND_COROUTINE ? VIA_AWAIT : VIA_YIELD;
 		if (!object->delegated_via)
 			return;
-		/* put back after a delegated call: if that raised, the resume is still to come */
-		thread->delegated_via = 0;
-		if (object->delegated_via == VIA_THROW && !exception_type(hit)) {
+		/* put back after a delegated call: if that raised, or closed the inner one (throw of a
+		 * GeneratorExit), the resume is still to come; if the inner one yielded, none is */
+		if (object->delegated_via == VIA_THROW && thread->closed_under != hit->gen &&
+		    !exception_type(hit)) {
 			object->delegated_via = 0;
-			if (thread->pending_gen == hit->gen)
-				thread->pending_gen = 0;
+			forget_pending(thread, hit->gen);
 		}
 		return;
 	}
+	thread->closed_under = object->driver_gen;
 	raised = exception_type(hit);
 	if (!raised)
-		object->exit_via = VIA_RETURN;
+		object->exit_via = was_closed_unrun(hit, object) ? VIA_CLOSE : VIA_RETURN;
 	else if ((is_close(object->step_via) || is_close(object->async_via)) &&
 		 is_generator_exit(hit, raised))
 		object->exit_via = VIA_CLOSE;
@@ -235,17 +289,17 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 
 /* Follow gi_frame_state; an illegal change is counted and then believed. */
 static __always_inline void follow_frame(const struct hit *hit, struct thread *thread,
-					 struct object *object, u8 to)
+					 struct object *object, const struct change *change)
 {
-	u8 from = object->frame;
+	u8 from = object->frame, to = change->frame;
 
 	if (from == to) {
 		if (hit->site->role == SITE_FRAME_STATE && to != STATE_CLOSED)
-			count(STAT_ANOMALIES);
+			anomaly(hit);
 		return;
 	}
 	if (!legal_change(from, to))
-		count(STAT_ANOMALIES);
+		anomaly(hit);
 	if (from == STATE_RUNNING) {
 		object->instruction = instruction_of(hit, object->code_address);
 		frame_left(hit, thread, object, to);
@@ -255,10 +309,11 @@ static __always_inline void follow_frame(const struct hit *hit, struct thread *t
 	} else if (to == STATE_CLOSED && from != STATE_RUNNING) {
 		object->exit_via = cause_of(hit, thread, object, to);
 		object->delegated_via = 0;
-		if (thread->pending_gen == hit->gen)
-			thread->pending_gen = 0;
+		thread->closed_under = thread->top_gen;
+		forget_pending(thread, hit->gen);
 	}
 	object->frame = to;
+	object->yields_from = change->yields_from;
 }
 
 static __always_inline u8 via_of(const struct object *object, const struct hit *hit, u8 from, u8 to)
@@ -356,18 +411,19 @@ static __noinline void emit(const struct hit *hit, struct object *object,
 	bpf_ringbuf_submit(record, ring_flags());
 }
 
-static __always_inline void on_free(const struct hit *hit)
+static __always_inline void on_free(const struct hit *hit, struct thread *thread)
 {
 	struct object_key key = { .process = hit->process, .gen = hit->gen };
 	struct object *object = bpf_map_lookup_elem(&objects, &key);
 	struct step step = { .to = STATE_NONE, .via = VIA_FREE, .instruction = NO_INSTRUCTION };
 
+	forget_pending(thread, hit->gen); /* its address may be the next one's */
 	if (!object) { /* older than the tracer and never touched since */
 		count(STAT_REDUNDANT);
 		return;
 	}
 	if (object->frame != STATE_CLOSED)
-		count(STAT_ANOMALIES);
+		anomaly(hit);
 	step.from = object->visible;
 	emit(hit, object, &step);
 	bpf_map_delete_elem(&objects, &key);
@@ -381,17 +437,21 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	struct object *object = bpf_map_lookup_elem(&objects, &key);
 
 	*first_seen = false;
+	if (!object && change->frame == STATE_CLOSED && hit->site->role == SITE_RUNNING_ASYNC) {
+		count(STAT_REDUNDANT); /* a flag of an object that is nothing yet, or no more */
+		return NULL;
+	}
 	if (change->frame == STATE_CLOSED && hit->site->role == SITE_FRAME_STATE &&
 	    in_the_making(hit)) {
 		if (object) { /* its free was missed */
-			count(STAT_ANOMALIES);
+			anomaly(hit);
 			bpf_map_delete_elem(&objects, &key);
 		}
 		count(STAT_REDUNDANT);
 		return NULL;
 	}
 	if (object && change->frame == STATE_CREATED && object->frame != STATE_CREATED) {
-		count(STAT_ANOMALIES);
+		anomaly(hit);
 		bpf_map_delete_elem(&objects, &key);
 		object = NULL;
 	}
@@ -420,7 +480,7 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	}
 	if (change.frame == STATE_NONE) { /* a state that does not exist: a store to something else */
 		count(STAT_REDUNDANT);
-		count(STAT_ANOMALIES);
+		anomaly(hit);
 		return;
 	}
 	object = find_object(hit, thread, &change, &first_seen);
@@ -428,7 +488,7 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 		return;
 	driver = thread->top_gen == hit->gen ? object->driver_id : thread->top_id;
 	step.parent = object->visible == STATE_RUNNING ? object->driver_id : 0;
-	follow_frame(hit, thread, object, change.frame);
+	follow_frame(hit, thread, object, &change);
 	if (hit->kind == KIND_ASYNC_GENERATOR && object->async != change.async)
 		object->async = change.async;
 
@@ -463,19 +523,31 @@ static __always_inline void on_cause(const struct hit *hit, struct thread *threa
 			object->async_via = via;
 		return;
 	}
+	/* the finaliser calls gen_close() itself */
+	if (via == VIA_CLOSE &&
+	    pending_via(thread, hit) == VIA_FINALIZE)
+		return;
+	if (via == VIA_CLOSE && (thread->delegated_via == VIA_FINALIZE || is_finalized(hit)))
+		via = VIA_FINALIZE;
 	thread->pending_gen = hit->gen;
-	thread->pending_sp = hit->stack_pointer;
+	thread->pending_slot = hit->stack_pointer + hit->site->stack;
+	thread->pending_return = read_pointer(thread->pending_slot);
+	thread->pending_caller = via == VIA_FINALIZE ? 0 : caller_instruction(hit);
 	thread->pending_via = via;
 }
 
-static __always_inline void on_hit(struct pt_regs *regs, u32 index)
+static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct hit hit = { .site_index = index & (SITES_MAX - 1) };
+	struct hit hit = { .site_index = COOKIE_SITE(cookie) & (SITES_MAX - 1) };
 	struct thread *thread;
 	u32 image;
 
 	count(STAT_HITS);
+	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
+		count(STAT_FILTERED);
+		return;
+	}
 	count_site(site_hits, hit.site_index);
 	hit.site = bpf_map_lookup_elem(&sites, &hit.site_index);
 	image = hit.site ? hit.site->image : 0;
@@ -515,7 +587,7 @@ static __always_inline void on_hit(struct pt_regs *regs, u32 index)
 		return;
 	}
 	if (hit.site->role == SITE_FREE)
-		on_free(&hit);
+		on_free(&hit, thread);
 	else
 		on_store(&hit, regs, thread);
 }

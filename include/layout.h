@@ -18,6 +18,7 @@ enum opcode_class {
 	OPCODE_RETURN = 3,
 	OPCODE_LINE = 4,        /* INSTRUMENTED_LINE: the real opcode is in the line table of monitoring */
 	OPCODE_INSTRUCTION = 5, /* INSTRUMENTED_INSTRUCTION: likewise in per_instruction_opcodes */
+	OPCODE_RETURN_GENERATOR = 6,
 };
 
 struct layout {
@@ -47,7 +48,8 @@ struct layout {
 	/* _PyCoMonitoringData */
 	__u16 monitoring_lines;
 	__u16 monitoring_opcodes;
-	__u16 lines_header; /* bytes before the entries: 1 from 3.14 on, then the entry size is in it */
+	__u16 lines_header; /* bytes before the entries: from 3.14 on 1, with the size of an entry; 0: see
+			     * instrumented_opcode() in bpf/cpython.bpf.h */
 	/* PyASCIIObject, PyCompactUnicodeObject */
 	__u16 ascii_size;
 	__u16 compact_size;
@@ -59,7 +61,7 @@ struct layout {
 	__s8 completed; /* equals cleared where there is no such state */
 	__s8 cleared;
 	__u8 exception_is_type; /* 3.11 keeps the type apart (curexc_type) */
-	__u8 pad;
+	__u8 executes_first;    /* 3.15: close() and throw() set EXECUTING once, then delegate */
 	__u8 opcode_class[256]; /* enum opcode_class by opcode, instrumented and specialised ones too */
 };
 _Static_assert(sizeof(struct layout) == 312, "layout is shared with BPF");
@@ -71,6 +73,8 @@ _Static_assert(sizeof(struct layout) == 312, "layout is shared with BPF");
 #define UNICODE_LENGTH    16
 #define UNICODE_STATE     32
 #define BYTES_DATA        32
-#define GC_HEAD_BYTES     16 /* PyGC_Head lies right before the object */
+#define GC_HEAD_BYTES     16 /* PyGC_Head lies right before the object: _gc_next, _gc_prev */
+#define GC_HEAD_PREVIOUS  8
+#define GC_FINALIZED      1 /* _PyGC_PREV_MASK_FINALIZED in _gc_prev */
 
 #endif

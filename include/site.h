@@ -31,6 +31,13 @@ enum site_value {
 	VALUE_REGISTER = 2, /* the probe is on the store, low byte of `value_reg` */
 };
 
+/* What the function that holds the store says about who resumes. */
+enum site_where {
+	SITE_ANYWHERE = 0,
+	SITE_IN_EVAL = 1, /* the evaluation loop itself */
+	SITE_IN_SLOT = 2, /* tp_iternext or am_send: no method was called */
+};
+
 /* Registers in the order of struct pt_regs on x86-64. */
 enum site_register {
 	GPR_R15, GPR_R14, GPR_R13, GPR_R12, GPR_RBP, GPR_RBX, GPR_R11, GPR_R10,
@@ -48,10 +55,10 @@ struct site {
 	__s8 value;       /* the frame state stored, when constant */
 	__s8 value_async; /* the ag_running_async stored, when constant and SITE_BOTH */
 	__u8 via;         /* enum via of a SITE_CAUSE */
-	__u8 in_eval;     /* in the evaluation loop: no method was called */
+	__u8 where;       /* enum site_where */
 	__u8 stepped;     /* the kernel single-steps the instruction under the probe */
 	__u8 image;       /* index of the struct image */
-	__u8 pad[2];
+	__u16 stack;      /* of a SITE_CAUSE: from the stack pointer to the return address */
 };
 _Static_assert(sizeof(struct site) == 24, "site is shared with BPF");
 
@@ -92,6 +99,12 @@ enum statistic {
 	STAT_PROCESSES_LOST = 13,
 	STAT_COUNT = 14,
 };
+
+#define ATTACHMENTS_MAX 4096
+/* A probe's cookie: which site, and which attachment (an image in one process, or in all). */
+#define COOKIE(attachment, site) ((__u64)(attachment) << 32 | (__u32)(site))
+#define COOKIE_SITE(cookie)       ((__u32)(cookie))
+#define COOKIE_ATTACHMENT(cookie) ((__u32)((cookie) >> 32))
 
 /* Filters and switches that BPF decides on, constant for a run. */
 struct settings {

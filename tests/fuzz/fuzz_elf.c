@@ -64,9 +64,10 @@ static void try_functions(const struct elf_file *file)
 
 static void try_segments(const struct elf_file *file)
 {
-	struct elf_segment segments[4];
+	struct elf_segment segments[8];
 	int count = elf_file_code_segments(file, segments, 4);
 
+	count += elf_file_data_segments(file, segments + count, 4);
 	for (int i = 0; i < count; i++) {
 		touch(segments[i].bytes, segments[i].size);
 		try_address(file, segments[i].addr);

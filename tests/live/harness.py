@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import time
 
 import compare
 from procs import Target, Timeout, Tool
@@ -20,6 +21,7 @@ class Skip(Exception):
 class Result:
     def __init__(self, where, name, status, detail=""):
         self.where, self.name, self.status, self.detail = where, name, status, detail
+        self.seconds = None
 
 
 class Run:
@@ -49,6 +51,11 @@ class Context:
         plain = [interp for interp in self.interps if interp.kind != "debug" and not interp.root]
         return (plain or self.interps)[0]
 
+    def fastest(self, version):
+        """One interpreter of a version, no debug build if it can be helped."""
+        same = [interp for interp in self.interps if interp.version == version]
+        return min(same, key=lambda interp: (interp.kind == "debug", interp.kind))
+
 
 def check(condition, text):
     if not condition:
@@ -61,6 +68,13 @@ def equal(what, expected, got):
 
 def guard(where, name, fn):
     """fn() as a Result."""
+    started = time.monotonic()
+    result = attempt(where, name, fn)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def attempt(where, name, fn):
     try:
         fn()
     except Skip as skip:

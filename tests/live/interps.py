@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 TARGETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "targets")
 
@@ -70,4 +71,6 @@ class Homes:
 
     def __exit__(self, *exc):
         for path in self.paths.values():
-            shutil.rmtree(path, ignore_errors=True)
+            deadline = time.monotonic() + 3
+            while os.path.exists(path) and time.monotonic() < deadline:  # a dying target may still write there
+                shutil.rmtree(path, ignore_errors=True)

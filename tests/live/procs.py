@@ -13,6 +13,15 @@ class Timeout(Exception):
     pass
 
 
+LIVE = set()
+
+
+def kill_all():
+    """For a run that is told to end at once."""
+    for process in list(LIVE):
+        process.kill()
+
+
 class Process:
     """A child in its own process group, its output lines read by threads."""
 
@@ -23,6 +32,7 @@ class Process:
         self.child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE,
                                       text=True, errors="replace", start_new_session=True,
                                       env={**os.environ, **(env or {})})
+        LIVE.add(self)
         self.readers = []
         for pipe, lines, events in ((self.child.stdout, self.out, self.out_queue),
                                     (self.child.stderr, self.err, self.err_queue)):
@@ -84,13 +94,17 @@ class Process:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def kill(self):
         try:
             os.killpg(self.child.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+
+    def __exit__(self, *exc):
+        self.kill()
         self.child.wait()
         self.child.stdin.close()
+        LIVE.discard(self)
 
 
 class Target(Process):

@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import harness  # noqa: E402
 import interps  # noqa: E402
+import procs  # noqa: E402
 import selftest  # noqa: E402
 import suites  # noqa: E402
 
@@ -36,7 +37,8 @@ class Tally:
     def add(self, result):
         status = "FAIL" if result.status == "SKIP" and self.strict else result.status
         first, _, rest = result.detail.partition("\n")
-        lines = [f"{status:4} {result.where}  {result.name}" + (f": {first}" if first else "")]
+        took = f" ({result.seconds:.1f} s)" if self.verbose and result.seconds else ""
+        lines = [f"{status:4} {result.where}  {result.name}{took}" + (f": {first}" if first else "")]
         lines += ["       " + line for line in rest.splitlines()]
         with self.lock:
             self.counts[status] += 1
@@ -73,11 +75,18 @@ def run_job(tally, job, ctx):
         tally.say(f"     {job.where}  {job.name}: {count} tests took {time.monotonic() - started:.1f} s")
 
 
+def end_at_once(homes):
+    procs.kill_all()
+    homes.__exit__()
+    os._exit(1)
+
+
 def run_all(args):
     found = interps.load(args.interpreters)
     tally = Tally(args.verbose)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    with interps.Homes(found):
+    with interps.Homes(found) as homes:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: end_at_once(homes))
         ctx = harness.Context(os.path.abspath(args.genscope), matcher(args.k), found)
         jobs = list(suites.jobs(ctx, found))
         if args.j == 1:

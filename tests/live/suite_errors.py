@@ -88,7 +88,7 @@ def not_an_elf(ctx):
 
 def usage(ctx):
     for words in (["trace"], ["trace", "--wonder"], ["wonder"], [], ["trace", "-p", "x"], ["trace", "-p", "-1"],
-                  ["trace", "-a", "-d", "5parsecs"], ["trace", "-a", "-d", ""],
+                  ["trace", "-p", "0"], ["trace", "-a", "-n", "0"], ["trace", "-a", "-d", "5parsecs"], ["trace", "-a", "-d", ""],
                   ["trace", "-a", "-d", "-1s"], ["trace", "-a", "-n", "many"],
                   ["trace", "-a", "-k", "wizard"], ["trace", "-a", "-f", "[a"], ["trace", "-a", "-F", "[z-"],
                   ["trace", "-a", "--min-run", "1"], ["trace", "-a", "--min-suspended", "soon"],

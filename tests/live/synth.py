@@ -38,7 +38,7 @@ def transition(record, event, ids, seq, clock, since):
     source = short(event["from"])
     parent = event["parent"]
     return {"type": "transition", "ts_ns": clock, "time": "2026-01-01T00:00:00.000000000Z", "pid": record["pid"],
-            "tid": event["tid"], "gen": record["gen"], "id": ids[record["case"], record["key"]], "seq": seq,
+            "tid": event["tid"] or 1, "gen": record["gen"], "id": ids[record["case"], record["key"]], "seq": seq,
             "kind": record["kind"], "name": record["name"], "qualname": record["qualname"], "file": record["file"],
             "line": event["line"], "from": event["from"], "to": event["to"], "via": event["via"].split("|")[0],
             "flip": event.get("flip", False),

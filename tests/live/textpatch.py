@@ -18,7 +18,7 @@ def patched(pid):
 
 
 def differing(pid, fields, start, end, memory):
-    with open(f"/proc/{pid}/map_files/{fields[0]}", "rb") as file:
+    with open(f"/proc/{pid}/map_files/{start:x}-{end:x}", "rb") as file:
         file.seek(int(fields[2], 16))
         on_disk = file.read(end - start)
     memory.seek(start)

@@ -332,7 +332,7 @@ def yield_from_chain():
     assert next(g) == 0
     assert g.send("a") == 1
     assert g.send("b") == 2
-    assert raises(StopIteration, g.send, "c").value == ["a", "b", "c", 1, 2, 3, 4, 5]
+    assert raises(StopIteration, lambda: g.send("c")).value == ["a", "b", "c", 1, 2, 3, 4, 5]
     assert [x for x in track(link(5, 40))] == list(range(40))
 
 

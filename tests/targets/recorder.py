@@ -109,7 +109,7 @@ class Recorder:
         """In a forked child: what was inherited goes on as the child's own, and is not seen from its birth."""
         self.mark()
         for record in self.records:
-            record.pid = os.getpid()
+            record.pid, record.case = os.getpid(), record.case + "@child"
 
     # Transitions
 
@@ -193,6 +193,7 @@ class Recorder:
 
     def on_death(self, record):
         record.freed, record.unsure = True, self.helping > 0
+        record.death = len(record.events), threading.get_native_id()
         self.sync("close|finalize")
 
     # Instruments
@@ -259,12 +260,18 @@ class Recorder:
     # Results
 
     def finish(self):
+        """What no callback tells: the silent closing of what was dropped, and its end."""
         self.sync()
         for record in self.records:
             if record.freed and self.full:
+                length, tid = record.death
+                # Where the finaliser ran Python code, it may have handed the object to somebody else.
+                tid = tid if length == len(record.events) else None
                 if record.state != "CLOSED":
                     self.closed(record, "close|finalize" if record.unsure else "finalize", record.line)
+                    record.events[-1]["tid"] = tid
                 record.add(None, "free", None)
+                record.events[-1]["tid"] = tid
             record.ref = None
 
     def write(self, path):

@@ -284,26 +284,69 @@ Test(elf, reads_code_and_data_in_one_segment)
 	check_linked("-fpie -pie -Wl,-z,noseparate-code", true);
 }
 
+static void check_same_functions(const struct elf_file *file, const struct elf_file *whole)
+{
+	struct elf_function *functions, *expected;
+	size_t count, expected_count;
+
+	cr_assert_eq(elf_file_functions(file, &functions, &count), 0);
+	cr_assert_eq(elf_file_functions(whole, &expected, &expected_count), 0);
+	cr_assert_eq(count, expected_count);
+	cr_assert_eq(memcmp(functions, expected, count * sizeof(*functions)), 0);
+}
+
+/* The bytes no longer show the program's section headers. */
+static void check_without_sections(const uint8_t *bytes, size_t size, const struct program *program)
+{
+	struct elf_file *file;
+
+	cr_assert_eq(elf_file_open_memory(bytes, size, &file), 0);
+	check_same_functions(file, program->file);
+	cr_assert_eq(symbol(file, "callee"), symbol(program->file, "callee"));
+	cr_assert_eq(pointer_at(file, symbol(file, "pointer")), symbol(file, "callee"));
+	check_import(file);
+	elf_file_close(file);
+}
+
 Test(elf, does_without_section_headers)
 {
-	static const Elf64_Off nothing;
-	struct elf_function *functions, *expected;
-	size_t size, count, expected_count;
 	struct program program;
-	struct elf_file *file;
+	Elf64_Ehdr header;
 	uint8_t *bytes;
+	size_t size;
 
 	build(&program, "-fpic -shared");
 	bytes = read_bytes(program.path, &size);
-	memcpy(bytes + offsetof(Elf64_Ehdr, e_shoff), &nothing, sizeof(nothing));
+	memcpy(&header, bytes, sizeof(header));
+	check_without_sections(bytes, size - 1, &program); /* their table is cut off */
+	memset(bytes + offsetof(Elf64_Ehdr, e_shoff), 0, sizeof(header.e_shoff));
+	check_without_sections(bytes, size, &program);
+	check_without_sections(bytes, header.e_shoff, &program);
+	free(bytes);
+	discard(&program);
+}
+
+Test(elf, never_inflates_section_names)
+{
+	struct elf_usdt *probes;
+	struct program program;
+	Elf64_Ehdr header;
+	Elf64_Shdr names;
+	struct elf_file *file;
+	uint8_t *bytes, *place;
+	size_t size, count;
+
+	build(&program, "-fpic -shared");
+	bytes = read_bytes(program.path, &size);
+	memcpy(&header, bytes, sizeof(header));
+	place = bytes + header.e_shoff + header.e_shstrndx * sizeof(names);
+	memcpy(&names, place, sizeof(names));
+	names.sh_flags |= SHF_COMPRESSED;
+	memcpy(place, &names, sizeof(names));
 	cr_assert_eq(elf_file_open_memory(bytes, size, &file), 0);
-	cr_assert_eq(elf_file_functions(file, &functions, &count), 0);
-	cr_assert_eq(elf_file_functions(program.file, &expected, &expected_count), 0);
-	cr_assert_eq(count, expected_count);
-	cr_assert_eq(memcmp(functions, expected, count * sizeof(*functions)), 0);
-	cr_assert_eq(symbol(file, "callee"), symbol(program.file, "callee"));
-	cr_assert_eq(pointer_at(file, symbol(file, "pointer")), symbol(file, "callee"));
-	check_import(file);
+	check_same_functions(file, program.file); /* told by PT_GNU_EH_FRAME */
+	cr_assert_eq(elf_file_usdt(file, NULL, &probes, &count), 0);
+	cr_assert(!probes && !count);
 	elf_file_close(file);
 	free(bytes);
 	discard(&program);
@@ -322,6 +365,10 @@ Test(elf, tells_the_build_id_that_readelf_tells)
 	cr_assert_eq(elf_file_build_id(program.file, hex, sizeof(hex)), 0);
 	cr_assert_str_eq(hex, expected);
 	cr_assert_eq(elf_file_build_id(program.file, small, sizeof(small)), -ENOSPC);
+	discard(&program);
+	build(&program, "-Wl,--build-id=0x123456"); /* a note whose padding ld leaves out */
+	cr_assert_eq(elf_file_build_id(program.file, hex, sizeof(hex)), 0);
+	cr_assert_str_eq(hex, "123456");
 	discard(&program);
 	build(&program, "-Wl,--build-id=none");
 	cr_assert_eq(elf_file_build_id(program.file, hex, sizeof(hex)), -ENOENT);
@@ -348,6 +395,36 @@ Test(elf, translates_between_addresses_and_offsets)
 	cr_assert_eq(elf_file_offset(program.file, UINT64_MAX, &offset), -EINVAL);
 	cr_assert_eq(elf_file_vaddr(program.file, UINT64_MAX, &back), -EINVAL);
 	cr_assert_eq(elf_file_bias(program.file, 0, UINT64_MAX - 4095, &bias), -EINVAL);
+	discard(&program);
+}
+
+Test(elf, lists_the_segments_that_readelf_lists)
+{
+	struct elf_segment code[8], data[8];
+	size_t codes, datas, i = 0, j = 0;
+	unsigned long addr, size;
+	struct program program;
+	char kind[8];
+	FILE *stream;
+
+	build(&program, "-fpie -pie");
+	cr_assert_eq(elf_file_data_segments(program.file, data, 0), 0);
+	codes = elf_file_code_segments(program.file, code, 8);
+	datas = elf_file_data_segments(program.file, data, 8);
+	stream = shell("r",
+		       "readelf -lW %s | awk '/LOAD/ {print $3, $5, / E / ? \"code\" : \"data\"}'",
+		       program.path);
+	while (fscanf(stream, "%lx %lx %7s", &addr, &size, kind) == 3) {
+		bool is_code = !strcmp(kind, "code");
+		const struct elf_segment *segment = is_code ? &code[i++] : &data[j++];
+
+		cr_assert(i <= codes && j <= datas);
+		cr_assert_eq(segment->addr, addr);
+		cr_assert_eq(segment->size, size);
+		cr_assert_eq(elf_file_bytes(program.file, addr, size), segment->bytes);
+	}
+	pclose(stream);
+	cr_assert(codes == i && i && datas == j && j);
 	discard(&program);
 }
 

@@ -271,11 +271,23 @@ const struct argp argp_filters = { .options = filter_options, .parser = parse_fi
 const struct argp argp_limits = { .options = limit_options, .parser = parse_limit };
 const struct argp argp_output = { .options = output_options, .parser = parse_output };
 
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h") || !strcmp(argv[i], "-?"))
+			return true;
+	return false;
+}
+
 int options_parse(const struct argp *argp, int argc, char **argv, struct options *options)
 {
 	int at = 0;
 	error_t err;
 
+	if (wants_help(argc, argv)) { /* ARGP_NO_ERRS would silence it */
+		argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, argv[0]);
+		exit(EXIT_DONE);
+	}
 	options->kinds = ALL_KINDS;
 	/* argp would print two lines, and its own wording */
 	err = argp_parse(argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, &at, options);

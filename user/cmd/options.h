@@ -41,8 +41,8 @@ struct options {
 
 extern const struct argp argp_targets, argp_filters, argp_limits, argp_output;
 
-/* Parses argv[0..argc) of a command (argv[0] is its name). Prints its own one-line error. 0, or the
- * exit status to end with (2, or 0 after --help). */
+/* Parses argv[0..argc) of a command (argv[0] is its name). The parser's input is `options`, or a
+ * structure that begins with it. Prints its own one-line error. 0, or the exit status to end with. */
 int options_parse(const struct argp *argp, int argc, char **argv, struct options *options);
 
 /* A usage error inside a parser: prints one line, remembers that it did. */

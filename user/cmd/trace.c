@@ -282,6 +282,32 @@ static void finish(struct trace *trace)
 		complain("the counts of this run do not add up: please report it with its summary");
 }
 
+/* -v: which sites were hit, how often, and which of them stood out. */
+static void print_sites(const struct trace *trace)
+{
+	const struct images *images = session_images(trace->session);
+
+	for (size_t i = 0; i < images->count; i++) {
+		const struct image_file *image = images->at[i];
+
+		for (size_t k = 0; image->in_bpf && k < image->table.count; k++) {
+			const struct found_site *site = &image->table.at[k];
+			struct session_site_stats stats;
+
+			session_site_stats(trace->session, image->first_site + (uint32_t)k, &stats);
+			if (!stats.hits)
+				continue;
+			fprintf(stderr,
+				"genscope: site 0x%llx %s%s: %llu hits, %llu strangers, %llu anomalies\n",
+				(unsigned long long)site->store,
+				sites_function_name(image->elf, &image->interpreter, site),
+				site->site.stepped ? " (stepped)" : "",
+				(unsigned long long)stats.hits, (unsigned long long)stats.strangers,
+				(unsigned long long)stats.anomalies);
+		}
+	}
+}
+
 static int trace_run(struct trace *trace)
 {
 	char why[IMAGE_WHY_MAX] = "";
@@ -310,6 +336,8 @@ static int trace_run(struct trace *trace)
 		say_attached(trace);
 	run(trace);
 	finish(trace);
+	if (trace->options.verbose)
+		print_sites(trace);
 	return EXIT_DONE;
 }
 

@@ -15,6 +15,7 @@ struct opcodes {
 	uint8_t for_iter[8]; /* generic, specialised, instrumented; 0 ends the list */
 	uint8_t send[6];
 	uint8_t ret[6];
+	uint8_t make; /* RETURN_GENERATOR */
 	uint8_t line, instruction; /* INSTRUMENTED_LINE, INSTRUMENTED_INSTRUCTION */
 };
 
@@ -30,7 +31,7 @@ struct version_layout {
 #define STATES_3_13 .created = -3, .suspended_first = -2, .suspended_last = -1, .executing = 0, \
 		    .completed = 1, .cleared = 4
 #define STATES_3_15 .created = 0, .suspended_first = 1, .suspended_last = 3, .executing = 4, \
-		    .completed = 5, .cleared = 5
+		    .completed = 5, .cleared = 5, .executes_first = 1
 #define CODE_NAMES .code_flags = 0x30, .code_filename = 0x70, .code_name = 0x78, \
 		   .code_qualname = 0x80, .code_linetable = 0x88
 #define GEN_3_12 .gen_previous_item = 0x30, .gen_running_async = 0x42, .gen_frame_state = 0x43, \
@@ -47,7 +48,7 @@ static const struct version_layout versions[] = {
 			    .code_first_line = 0x48, .code_instructions = 0xb8, .ascii_size = 48,
 			    .compact_size = 72, STATES_3_11, .exception_is_type = 1 },
 		.check = { .gen_basicsize = 0x50 + 0x48 },
-		.opcodes = { .for_iter = { 93 }, .send = { 123 }, .ret = { 83 } },
+		.opcodes = { .for_iter = { 93 }, .send = { 123 }, .ret = { 83 }, .make = 75 },
 	},
 	{
 		.minor = 0x030c,
@@ -58,7 +59,7 @@ static const struct version_layout versions[] = {
 			    STATES_3_11 },
 		.check = { .gen_basicsize = 0x48 + 0x48 },
 		.opcodes = { .for_iter = { 93, 62, 63, 64, 65, 248 }, .send = { 123, 168 },
-			     .ret = { 83, 121, 242, 247 }, .line = 254, .instruction = 253 },
+			     .ret = { 83, 121, 242, 247 }, .make = 75, .line = 254, .instruction = 253 },
 	},
 	{
 		.minor = 0x030d,
@@ -68,7 +69,7 @@ static const struct version_layout versions[] = {
 			    .monitoring_opcodes = 0x30, UNICODE_3_12, STATES_3_13 },
 		.check = { .gen_basicsize = 0x48 + 0x48 },
 		.opcodes = { .for_iter = { 72, 187, 188, 189, 190, 243 }, .send = { 104, 208 },
-			     .ret = { 36, 103, 239, 240 }, .line = 254, .instruction = 247 },
+			     .ret = { 36, 103, 239, 240 }, .make = 35, .line = 254, .instruction = 247 },
 	},
 	{
 		.minor = 0x030e,
@@ -79,7 +80,7 @@ static const struct version_layout versions[] = {
 			    STATES_3_13 },
 		.check = { .gen_basicsize = 0x48 + 0x50 },
 		.opcodes = { .for_iter = { 70, 171, 172, 173, 174, 237 }, .send = { 106, 197 },
-			     .ret = { 35, 246 }, .line = 254, .instruction = 238 },
+			     .ret = { 35, 246 }, .make = 34, .line = 254, .instruction = 238 },
 	},
 	{
 		.minor = 0x030f,
@@ -90,7 +91,7 @@ static const struct version_layout versions[] = {
 			    STATES_3_15 },
 		.check = { .gen_basicsize = 0x48 + 0x50 },
 		.opcodes = { .for_iter = { 68, 174, 175, 176, 177, 178, 236 },
-			     .send = { 105, 202, 203, 204 }, .ret = { 33, 245 }, .line = 253,
+			     .send = { 105, 202, 203, 204 }, .ret = { 33, 245 }, .make = 32, .line = 253,
 			     .instruction = 237 },
 	},
 };
@@ -112,6 +113,7 @@ int layout_for_version(uint32_t version_hex, struct layout *out, struct layout_c
 		classify(out, v->opcodes.for_iter, sizeof(v->opcodes.for_iter), OPCODE_FOR_ITER);
 		classify(out, v->opcodes.send, sizeof(v->opcodes.send), OPCODE_SEND);
 		classify(out, v->opcodes.ret, sizeof(v->opcodes.ret), OPCODE_RETURN);
+		classify(out, &v->opcodes.make, 1, OPCODE_RETURN_GENERATOR);
 		classify(out, &v->opcodes.line, 1, OPCODE_LINE);
 		classify(out, &v->opcodes.instruction, 1, OPCODE_INSTRUCTION);
 		if (check)

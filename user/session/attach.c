@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "python/jit.h"
 #include "session/internal.h"
 
 #define DTV_STRIDE_GLIBC 16 /* dtv_t: value and to_free (sysdeps/generic/dl-dtv.h) */
@@ -75,7 +76,7 @@ static int attach_multi(struct session *session, struct attachment *attachment)
 
 	for (size_t i = 0; i < image->table.count; i++) {
 		offsets[i] = image->table.at[i].file_offset;
-		cookies[i] = image->first_site + i;
+		cookies[i] = COOKIE(attachment->number, image->first_site + i);
 	}
 	options.offsets = offsets;
 	options.cookies = cookies;
@@ -101,7 +102,8 @@ static int attach_single(struct session *session, struct attachment *attachment)
 	const struct image_file *image = attachment->image;
 
 	for (size_t i = 0; i < image->table.count; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = image->first_site + i);
+		LIBBPF_OPTS(bpf_uprobe_opts, options,
+			    .bpf_cookie = COOKIE(attachment->number, image->first_site + i));
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
 			session->skeleton->progs.site_single, attachment->pid, image->open_path,
 			image->table.at[i].file_offset, &options);
@@ -149,8 +151,15 @@ static void attach_context(struct session *session, struct attachment *attachmen
 			     attachment->image->path);
 }
 
-static void destroy(struct attachment *attachment)
+/* From now on, or no more, its hits count: all its probes are there. */
+static void set_watched(struct session *session, const struct attachment *attachment, bool on)
 {
+	__atomic_store_n(&session->skeleton->bss->watched[attachment->number], on, __ATOMIC_SEQ_CST);
+}
+
+static void destroy(struct session *session, struct attachment *attachment)
+{
+	set_watched(session, attachment, false);
 	for (size_t i = 0; i < attachment->link_count; i++)
 		bpf_link__destroy(attachment->links[i]);
 	free(attachment);
@@ -166,6 +175,23 @@ bool is_attached(const struct session *session, const struct image_file *image, 
 			return true;
 	}
 	return false;
+}
+
+/* A number that no attachment alive has. */
+static int take_number(struct session *session, uint32_t *out)
+{
+	for (uint32_t tries = 0; tries < ATTACHMENTS_MAX; tries++) {
+		uint32_t number = session->next_number++ % ATTACHMENTS_MAX;
+		bool taken = false;
+
+		for (size_t i = 0; i < session->attachment_count; i++)
+			taken |= session->attachments[i]->number == number;
+		if (!taken) {
+			*out = number;
+			return 0;
+		}
+	}
+	return -ENOSPC;
 }
 
 static int remember(struct session *session, struct attachment *attachment)
@@ -185,7 +211,7 @@ static int remember(struct session *session, struct attachment *attachment)
 }
 
 /* What a trace of this interpreter cannot show. */
-static void note_coverage(struct session *session, const struct image_file *image)
+static void note_coverage(struct session *session, const struct image_file *image, pid_t pid)
 {
 	const struct site_table *table = &image->table;
 
@@ -193,6 +219,8 @@ static void note_coverage(struct session *session, const struct image_file *imag
 		session_lacks(session, "some kinds of store were not found");
 	else if (!table->has_free)
 		session_lacks(session, "frees are not seen");
+	if (pid > 0 && image->interpreter.jit_built && jit_is_on(pid))
+		session_lacks(session, "the JIT is on: what it compiled is not seen");
 	if (image->interpreter.tstate_access == TSTATE_NONE)
 		session_lacks(session, "via is less exact: the thread state was not found");
 }
@@ -209,7 +237,9 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 		return -ENOMEM;
 	attachment->image = image;
 	attachment->pid = pid;
-	err = publish(session, image);
+	err = take_number(session, &attachment->number);
+	if (!err)
+		err = publish(session, image);
 	if (!err && session->features.uprobe_multi)
 		err = attach_multi(session, attachment);
 	else if (!err)
@@ -219,12 +249,13 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s", image->path,
 			 strerror(-err));
-		destroy(attachment);
+		destroy(session, attachment);
 		return err;
 	}
 	if (session->options.context)
 		attach_context(session, attachment);
-	note_coverage(session, image);
+	note_coverage(session, image, pid);
+	set_watched(session, attachment, true);
 	return 0;
 }
 
@@ -235,13 +266,15 @@ void detach_process(struct session *session, pid_t pid)
 			i++;
 			continue;
 		}
-		destroy(session->attachments[i]);
+		destroy(session, session->attachments[i]);
 		session->attachments[i] = session->attachments[--session->attachment_count];
 	}
 }
 
 void detach_all(struct session *session)
 {
+	for (size_t i = 0; i < session->attachment_count; i++)
+		set_watched(session, session->attachments[i], false);
 	while (session->attachment_count)
-		destroy(session->attachments[--session->attachment_count]);
+		destroy(session, session->attachments[--session->attachment_count]);
 }

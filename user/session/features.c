@@ -26,12 +26,23 @@ static bool has_capability(unsigned capability)
 	return data[capability / 32].effective >> (capability % 32) & 1;
 }
 
+/* There, readable, and not empty (an empty file is how containers hide it). */
+static bool has_btf(void)
+{
+	FILE *file = fopen(BTF_PATH, "re");
+	bool found = file && fgetc(file) != EOF;
+
+	if (file)
+		fclose(file);
+	return found;
+}
+
 void features_look(struct features *out)
 {
 	bool admin = has_capability(CAP_SYS_ADMIN);
 
 	memset(out, 0, sizeof(*out));
-	out->btf = !access(BTF_PATH, R_OK);
+	out->btf = has_btf();
 	out->privileged = admin || (has_capability(CAP_BPF) && has_capability(CAP_PERFMON));
 	out->ptrace = has_capability(CAP_SYS_PTRACE);
 	if (!out->privileged)

@@ -193,7 +193,7 @@ int images_of_process(struct images *images, pid_t pid, struct image_file **out,
 
 	if (err == -ESRCH || err == -EACCES || err == -EPERM) {
 		snprintf(why, IMAGE_WHY_MAX, err == -ESRCH ? "no such process" :
-							     "not allowed to look at it: run as root");
+							     "not allowed to look at it: CAP_SYS_PTRACE is needed");
 		return err == -EPERM ? -EACCES : err;
 	}
 	if (err && err != -ENOEXEC)

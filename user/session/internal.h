@@ -15,6 +15,7 @@
 struct attachment {
 	struct image_file *image;
 	pid_t pid;
+	uint32_t number; /* in its probes' cookies */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;
 };
@@ -52,6 +53,7 @@ struct session {
 	char cgroup_path[4096];
 	char coverage[256];
 	uint32_t site_count;
+	uint32_t next_number;
 	uint64_t missed_detached; /* misses of programs, as far as links are gone */
 };
 

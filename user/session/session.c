@@ -210,12 +210,14 @@ void session_stats(const struct session *session, struct session_stats *out)
 	out->missed = misses(session);
 }
 
-void session_site_stats(const struct session *session, uint32_t site, uint64_t *hits,
-			uint64_t *strangers)
+void session_site_stats(const struct session *session, uint32_t site,
+			struct session_site_stats *out)
 {
-	*hits = __atomic_load_n(&session->skeleton->bss->site_hits[site], __ATOMIC_RELAXED);
-	*strangers = __atomic_load_n(&session->skeleton->bss->site_strangers[site],
-				     __ATOMIC_RELAXED);
+	const struct genscope_bpf__bss *bss = session->skeleton->bss;
+
+	out->hits = __atomic_load_n(&bss->site_hits[site], __ATOMIC_RELAXED);
+	out->strangers = __atomic_load_n(&bss->site_strangers[site], __ATOMIC_RELAXED);
+	out->anomalies = __atomic_load_n(&bss->site_anomalies[site], __ATOMIC_RELAXED);
 }
 
 const char *session_coverage(const struct session *session)
@@ -228,7 +230,7 @@ const struct features *session_features(const struct session *session)
 	return &session->features;
 }
 
-struct images *session_images(struct session *session)
+struct images *session_images(const struct session *session)
 {
-	return &session->images;
+	return (struct images *)&session->images;
 }

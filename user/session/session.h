@@ -38,7 +38,7 @@ int session_open(const struct session_options *options, struct session **out, ch
 void session_close(struct session *session); /* NULL ok; detaches everything */
 
 const struct features *session_features(const struct session *session);
-struct images *session_images(struct session *session);
+struct images *session_images(const struct session *session);
 
 /* Attaches to one process, its later forks and execs too. Errors of images_of_process(), -EPERM. */
 int session_attach_process(struct session *session, pid_t pid, char *why);
@@ -77,9 +77,12 @@ struct session_stats {
 	uint64_t missed;            /* hits at which the kernel did not run our program */
 };
 void session_stats(const struct session *session, struct session_stats *out);
-/* Hits and strangers of one site: index in the BPF array (image->first_site + position). */
-void session_site_stats(const struct session *session, uint32_t site, uint64_t *hits,
-			uint64_t *strangers);
+struct session_site_stats {
+	uint64_t hits, strangers, anomalies;
+};
+/* Counts of one site: index in the BPF array (image->first_site + position). */
+void session_site_stats(const struct session *session, uint32_t site,
+			struct session_site_stats *out);
 /* What a full trace lacks, in words, "" for nothing. Borrowed. */
 const char *session_coverage(const struct session *session);
 

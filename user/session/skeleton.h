@@ -15,6 +15,7 @@
 
 typedef __u64 u64;
 typedef __u32 u32;
+typedef __u8 u8;
 
 /* bpf/maps.bpf.h */
 #define COUNTER_SLOTS 128

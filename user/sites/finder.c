@@ -80,6 +80,17 @@ static bool in_eval(const struct finder *finder, const struct code_range *range)
 	       range->jumps_from >= EVAL_JUMPS_MIN;
 }
 
+static uint8_t where(const struct finder *finder, const struct code_range *range)
+{
+	const char *name = interpreter_function_name(finder->interpreter, range->start);
+
+	if (in_eval(finder, range))
+		return SITE_IN_EVAL;
+	if (name && (!strcmp(name, "gen_iternext") || !strcmp(name, "PyGen_am_send")))
+		return SITE_IN_SLOT;
+	return SITE_ANYWHERE;
+}
+
 static struct found_site *add_site(struct finder *finder, const struct insn *insn,
 				   uint64_t function)
 {
@@ -136,11 +147,12 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 	found->site.reg = slide.reg;
 	found->site.addend = slide.addend;
 	found->site.role = store->role;
-	found->site.in_eval = in_eval(finder, range);
+	found->site.where = where(finder, range);
 	if (slide.emulated)
 		found->site.from = VALUE_MEMORY;
 	else
 		found->site.from = store->constant ? VALUE_CONSTANT : VALUE_REGISTER;
+	found->constant = store->constant;
 	found->site.value = store->value;
 	found->site.value_async = store->value_async;
 	found->site.value_reg = store->value_reg;
@@ -200,6 +212,8 @@ static int scan_candidate(struct finder *finder, size_t index)
 			continue;
 		if (!store.constant && !sure && !store_has_company(layout, &list, &store))
 			continue; /* hexadecimal digits, say: strings are written byte by byte */
+		if (store_is_initialisation(layout, &list, &store))
+			continue;
 		note_store(finder, &store);
 		add_store(finder, &list, &store, range);
 	}
@@ -289,6 +303,7 @@ static int add_entry(struct finder *finder, uint64_t address, uint8_t role, uint
 	if (found) {
 		found->site.role = role;
 		found->site.via = via;
+		found->site.stack = (__u16)slide.stack;
 		found->site.reg = slide.reg;
 		found->site.addend = slide.addend;
 	}
@@ -361,7 +376,7 @@ const char *sites_function_name(const struct elf_file *file, const struct interp
 
 	if (name)
 		return name;
-	if (site->site.in_eval)
+	if (site->site.where == SITE_IN_EVAL)
 		return "_PyEval_EvalFrameDefault";
 	name = elf_file_symbol_at(file, site->store, &offset);
 	return name ? name : "";

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "python/interpreter.h"
+#include "sites/insn.h"
 #include "site.h"
 #include "target/elf_file.h"
 
@@ -22,6 +23,7 @@ struct found_site {
 	uint64_t file_offset; /* of the probe, for the attachment */
 	uint64_t function;    /* start of the function it lies in */
 	uint8_t merged;       /* further stores that this probe covers */
+	bool constant;        /* the store writes site.value */
 };
 
 struct site_table {

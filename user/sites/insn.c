@@ -138,6 +138,19 @@ static void decode_move(struct insn *out, const cs_insn *in)
 	}
 }
 
+static void decode_stack(struct insn *out, const cs_insn *in)
+{
+	const cs_x86 *x86 = &in->detail->x86;
+
+	if ((in->id != X86_INS_SUB && in->id != X86_INS_ADD) || x86->op_count != 2 ||
+	    x86->operands[0].type != X86_OP_REG || x86->operands[0].reg != X86_REG_RSP ||
+	    x86->operands[1].type != X86_OP_IMM)
+		return;
+	out->stack_add = (int32_t)x86->operands[1].imm;
+	if (in->id == X86_INS_SUB)
+		out->stack_add = -out->stack_add;
+}
+
 static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 {
 	cs_regs read, written;
@@ -154,6 +167,7 @@ static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 		if (in->detail->x86.operands[i].type == X86_OP_MEM)
 			decode_memory(out, in, &in->detail->x86.operands[i], i == 0);
 	decode_move(out, in);
+	decode_stack(out, in);
 	if (cs_regs_access(handle, in, read, &read_count, written, &written_count)) {
 		out->written = 0xffff; /* not known: believe nothing after it */
 		return;

@@ -44,6 +44,7 @@ struct insn {
 	bool is_move;    /* plain mov: register to register, or the store below */
 	uint8_t move_from, move_to; /* registers of a 64-bit register move or of lea; else NO_REG */
 	int64_t move_add;           /* lea: move_to = move_from + move_add */
+	int32_t stack_add;          /* of `sub` and `add` of a constant to rsp: what is added */
 	bool has_immediate;         /* of a store */
 	int64_t immediate;
 	uint8_t value_reg;          /* of a store from a register; its low bytes */

@@ -39,6 +39,7 @@ bool slide_forward(const struct insn_list *list, size_t from, uint8_t reg, int32
 		   struct slide *out)
 {
 	struct aliases aliases = { .valid = (uint16_t)(1u << reg) };
+	int32_t stack = 0;
 
 	aliases.addend[reg] = addend;
 	for (size_t i = from; i < list->count && i < from + REACH; i++) {
@@ -51,11 +52,15 @@ bool slide_forward(const struct insn_list *list, size_t from, uint8_t reg, int32
 			return false; /* bytes that could not be decoded */
 		if (insn->emulated) {
 			*out = (struct slide){ .index = i, .reg = holder,
-					       .addend = aliases.addend[holder], .emulated = true };
+					       .addend = aliases.addend[holder], .stack = stack,
+					       .emulated = true };
 			return true;
 		}
 		if (insn->flow != FLOW_NEXT)
 			return false;
+		if ((insn->written >> GPR_RSP & 1) && !insn->stack_add)
+			return false; /* the stack goes somewhere unknown */
+		stack -= insn->stack_add;
 		follow(&aliases, insn);
 	}
 	return false;

@@ -6,6 +6,10 @@
 #include "site.h"
 
 #define COMPANY_REACH 96 /* instructions before and after a store that are looked at */
+#define INIT_REACH    24
+/* PyGenObject: gi_weakreflist, gi_name, gi_qualname, gi_exc_state { exc_value, previous_item } */
+#define WEAKREFS_BEFORE_PREVIOUS_ITEM 0x20
+#define HOOKS_BEFORE_RUNNING_ASYNC    2 /* ag_hooks_inited, ag_closed, ag_running_async */
 
 #define OPCODE_MOV_IMM8  0xc6
 #define OPCODE_MOV_IMM32 0xc7
@@ -152,5 +156,30 @@ bool store_has_company(const struct layout *layout, const struct insn_list *list
 	for (size_t i = first; i < list->count && i < last; i++)
 		if (i != store->index && is_company(layout, store, &list->at[i]))
 			return true;
+	return false;
+}
+
+bool store_is_initialisation(const struct layout *layout, const struct insn_list *list,
+			     const struct store *store)
+{
+	size_t first = store->index > INIT_REACH ? store->index - INIT_REACH : 0;
+	int64_t weakrefs = layout->gen_previous_item - WEAKREFS_BEFORE_PREVIOUS_ITEM;
+	int64_t hooks = layout->gen_running_async - HOOKS_BEFORE_RUNNING_ASYNC;
+
+	if (!store->constant)
+		return false;
+	if (store->role == SITE_RUNNING_ASYNC ? store->value != 0 :
+						store->value != layout->cleared)
+		return false;
+	for (size_t i = first; i < list->count && i < store->index + INIT_REACH; i++) {
+		const struct insn_memory *memory = &list->at[i].memory;
+		int64_t field = memory->disp - store->addend;
+
+		if (!memory->present || !memory->stored || memory->base != store->base ||
+		    memory->indexed)
+			continue;
+		if (store->role == SITE_RUNNING_ASYNC ? field == hooks : field == weakrefs)
+			return true;
+	}
 	return false;
 }

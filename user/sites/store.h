@@ -41,4 +41,10 @@ bool store_decode(const struct layout *layout, const struct insn_list *list, siz
 bool store_has_company(const struct layout *layout, const struct insn_list *list,
 		       const struct store *store);
 
+/* Is it part of making an object (make_gen(), _Py_MakeCoro() of Objects/genobject.c), which writes
+ * CLEARED and 0 into memory that is nothing yet? Told by its company: the weak reference list, which
+ * nothing else clears, or ag_hooks_inited. */
+bool store_is_initialisation(const struct layout *layout, const struct insn_list *list,
+			     const struct store *store);
+
 #endif

@@ -15,10 +15,16 @@
 
 int elf_segment_find(const struct elf_file *file, uint32_t type, size_t index, GElf_Phdr *out)
 {
-	for (int i = 0; gelf_getphdr(file->elf, i, out); i++)
-		if (out->p_type == type && !index--)
+	/* Up to the count that was checked, which libelf would read anew. */
+	for (size_t i = 0; i < file->program_count; i++)
+		if (gelf_getphdr(file->elf, (int)i, out) && out->p_type == type && !index--)
 			return 0;
 	return -ENOENT;
+}
+
+Elf_Scn *elf_section_next(const struct elf_file *file, Elf_Scn *section)
+{
+	return file->sectioned ? elf_nextscn(file->elf, section) : NULL;
 }
 
 Elf_Data *elf_section_data(Elf_Scn *section)
@@ -26,7 +32,7 @@ Elf_Data *elf_section_data(Elf_Scn *section)
 	Elf_Data *data = elf_getdata(section, NULL);
 
 	/* SHT_NOBITS has a size but no buffer (__libelf_set_rawdata_wrlock). */
-	return data && data->d_buf && data->d_type != ELF_T_CHDR ? data : NULL;
+	return data && (data->d_buf || !data->d_size) && data->d_type != ELF_T_CHDR ? data : NULL;
 }
 
 Elf_Scn *elf_section_find(const struct elf_file *file, const char *name)
@@ -38,7 +44,7 @@ Elf_Scn *elf_section_find(const struct elf_file *file, const char *name)
 	/* elf_strptr() would inflate a compressed table, to whatever size its header says. */
 	if (elf_getshdrstrndx(file->elf, &names) || !elf_section_data(elf_getscn(file->elf, names)))
 		return NULL;
-	while ((section = elf_nextscn(file->elf, section))) {
+	while ((section = elf_section_next(file, section))) {
 		const char *found = NULL;
 
 		if (gelf_getshdr(section, &header))
@@ -99,7 +105,6 @@ static int read_headers(struct elf_file *file)
 {
 	GElf_Phdr program;
 	GElf_Ehdr header;
-	size_t count;
 
 	elf_version(EV_CURRENT);
 	file->elf = elf_memory((char *)file->bytes, file->size); /* which never writes there */
@@ -107,12 +112,15 @@ static int read_headers(struct elf_file *file)
 	    header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_X86_64)
 		return -ENOEXEC;
 	file->pie = header.e_type == ET_DYN;
+	/* libelf would look for a table at offset 0 (get_shnum), and looks at no entry size. */
+	file->sectioned = header.e_shoff && header.e_shentsize == sizeof(Elf64_Shdr);
 	if (!header.e_phnum)
 		return 0;
-	/* libelf looks at no e_phentsize, and counts only the entries that the file has. */
-	if (header.e_phentsize != sizeof(Elf64_Phdr) || elf_getphdrnum(file->elf, &count) || !count)
+	/* Nor at this one; and it counts only the entries that the file has. */
+	if (header.e_phentsize != sizeof(Elf64_Phdr) ||
+	    elf_getphdrnum(file->elf, &file->program_count) || !file->program_count)
 		return -ENOEXEC;
-	for (size_t i = 0; i < count && file->load_count < ELF_MAX_LOADS; i++) {
+	for (size_t i = 0; i < file->program_count && file->load_count < ELF_MAX_LOADS; i++) {
 		if (!gelf_getphdr(file->elf, (int)i, &program))
 			return -ENOEXEC;
 		if (program.p_type == PT_LOAD)

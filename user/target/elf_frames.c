@@ -20,6 +20,7 @@
 #define ENCODING_BASE    0xf0
 #define ENCODING_FORMAT  0x0f
 #define AUGMENTATION_MAX 16
+#define FDE_MIN          10 /* bytes: length, distance to the CIE, a byte each of address and size */
 
 struct elf_span { /* bytes and where they are loaded */
 	const uint8_t *bytes;
@@ -46,8 +47,8 @@ struct walk {
 	bool has_cie; /* the last CIE looked up: a run of FDEs shares one */
 	size_t cie_at;
 	int cie_encoding;
-	struct elf_function *found;
-	size_t count, room;
+	struct elf_function *found; /* room for as many as the span can hold */
+	size_t count;
 };
 
 static uint64_t read_fixed(struct reader *reader, size_t size)
@@ -216,32 +217,15 @@ static int parse_cie(const struct elf_span *span, size_t at)
 	return reader.failed ? -ENOTSUP : encoding;
 }
 
-static int append_function(struct walk *walk, uint64_t addr, uint64_t size)
-{
-	if (walk->count == walk->room) {
-		size_t room = walk->room ? walk->room * 2 : 1024;
-		struct elf_function *grown = realloc(walk->found, room * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		walk->found = grown;
-		walk->room = room;
-	}
-	walk->found[walk->count].addr = addr;
-	walk->found[walk->count].size = size;
-	walk->count++;
-	return 0;
-}
-
 /* Adds the range of one FDE; one that makes no sense is passed over. */
-static int add_fde(struct walk *walk, const struct record *record)
+static void add_fde(struct walk *walk, const struct record *record)
 {
 	struct reader reader = { .span = &walk->span, .at = record->body_at, .end = record->end };
 	uint64_t addr, size;
 	size_t cie_at;
 
 	if (record->id > record->id_at)
-		return 0;
+		return;
 	cie_at = record->id_at - record->id;
 	if (!walk->has_cie || walk->cie_at != cie_at) {
 		walk->has_cie = true;
@@ -249,23 +233,20 @@ static int add_fde(struct walk *walk, const struct record *record)
 		walk->cie_encoding = parse_cie(&walk->span, cie_at);
 	}
 	if (walk->cie_encoding < 0)
-		return 0;
+		return;
 	addr = read_encoded(&reader, walk->cie_encoding);
 	size = read_format(&reader, walk->cie_encoding);
-	if (reader.failed || !size || !elf_code_load(walk->file, addr, size))
-		return 0;
-	return append_function(walk, addr, size);
+	if (!reader.failed && size && elf_code_load(walk->file, addr, size))
+		walk->found[walk->count++] = (struct elf_function){ addr, size };
 }
 
-static int walk_records(struct walk *walk)
+static void walk_records(struct walk *walk)
 {
 	struct record record;
-	int err = 0;
 
-	for (size_t at = 0; !err && read_record(&walk->span, at, &record); at = record.end)
+	for (size_t at = 0; read_record(&walk->span, at, &record); at = record.end)
 		if (record.id)
-			err = add_fde(walk, &record);
-	return err;
+			add_fde(walk, &record);
 }
 
 static int frames_from_section(const struct elf_file *file, struct elf_span *out)
@@ -276,9 +257,7 @@ static int frames_from_section(const struct elf_file *file, struct elf_span *out
 
 	if (!data || !gelf_getshdr(section, &header))
 		return -ENOENT;
-	out->bytes = data->d_buf;
-	out->size = data->d_size;
-	out->vaddr = header.sh_addr;
+	*out = (struct elf_span){ data->d_buf, data->d_size, header.sh_addr };
 	return 0;
 }
 
@@ -303,10 +282,9 @@ static int frames_from_header(const struct elf_file *file, struct elf_span *out)
 	load = elf_backed_load(file, vaddr, 1);
 	if (reader.failed || !load)
 		return -ENOENT;
-	out->size = load->filesz - (vaddr - load->vaddr);
-	out->bytes = elf_file_bytes(file, vaddr, out->size);
-	out->vaddr = vaddr;
-	return out->bytes ? 0 : -ENOENT;
+	*out = (struct elf_span){ file->bytes + load->offset + (vaddr - load->vaddr),
+				  load->filesz - (vaddr - load->vaddr), vaddr };
+	return 0;
 }
 
 static int compare_functions(const void *left, const void *right)
@@ -340,12 +318,12 @@ static int collect_frames(const struct elf_file *file, struct elf_cache *cache)
 
 	if (err)
 		err = frames_from_header(file, &walk.span);
-	if (!err)
-		err = walk_records(&walk);
-	if (err) {
-		free(walk.found);
+	if (err)
 		return err;
-	}
+	walk.found = malloc((walk.span.size / FDE_MIN + 1) * sizeof(*walk.found));
+	if (!walk.found)
+		return -ENOMEM;
+	walk_records(&walk);
 	cache->functions = walk.found;
 	cache->function_count = sort_unique(walk.found, walk.count);
 	cache->functions_ready = true;

@@ -22,7 +22,6 @@ struct elf_load { /* a PT_LOAD, its file part already cut to what the file has *
 struct elf_symbols {
 	Elf_Data *entries; /* of type ELF_T_SYM */
 	size_t count;
-	size_t first_global;
 	const char *names; /* names[names_size - 1] is NUL */
 	size_t names_size;
 };
@@ -48,6 +47,8 @@ struct elf_file {
 	size_t size;
 	bool mapped; /* bytes are ours to unmap */
 	bool pie;
+	bool sectioned;
+	size_t program_count;
 	struct elf_load loads[ELF_MAX_LOADS];
 	size_t load_count;
 	struct elf_symbols dynsym, symtab;
@@ -56,6 +57,9 @@ struct elf_file {
 
 /* The index-th program header of that type. -ENOENT. */
 int elf_segment_find(const struct elf_file *file, uint32_t type, size_t index, GElf_Phdr *out);
+
+/* The section behind that one (NULL: the first); NULL behind the last. */
+Elf_Scn *elf_section_next(const struct elf_file *file, Elf_Scn *section);
 
 /* The first section of that name; NULL if there is none. */
 Elf_Scn *elf_section_find(const struct elf_file *file, const char *name);

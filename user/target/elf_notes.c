@@ -5,10 +5,11 @@
 
 #include "target/elf_internal.h"
 
-#define BUILD_ID_MAX 64
-#define STAPSDT_TYPE 3
-#define SEGMENTS_MAX 16 /* PT_NOTEs looked at; linkers write 1 to 3 */
-#define USDT_MAX     65536
+#define BUILD_ID_MAX  64
+#define STAPSDT_TYPE  3
+#define SEGMENTS_MAX  16 /* PT_NOTEs looked at; linkers write 1 to 3 */
+#define USDT_MAX      65536
+#define USDT_NOTE_MIN 47 /* bytes: header, "stapsdt", three addresses, three empty strings */
 
 struct note {
 	uint32_t type;
@@ -57,12 +58,19 @@ static bool search_build_id(const struct elf_file *file, struct note *note)
 {
 	GElf_Phdr header;
 
-	for (size_t i = 0; i < SEGMENTS_MAX && !elf_segment_find(file, PT_NOTE, i, &header); i++)
-		if (find_build_id(elf_getdata_rawchunk(
-					  file->elf, (int64_t)header.p_offset, header.p_filesz,
-					  header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
+	for (size_t i = 0; i < SEGMENTS_MAX && !elf_segment_find(file, PT_NOTE, i, &header); i++) {
+		uint64_t align = header.p_align == 8 ? 8 : 4;
+		/* gelf_getnote() demands the last note's padding, which ld may leave out. */
+		uint64_t size = (header.p_filesz + align - 1) & ~(align - 1);
+
+		/* elf_getdata_rawchunk() copies what is not aligned: a hostile file could ask for
+		 * that many copies of itself. */
+		if (!(header.p_offset % align) &&
+		    find_build_id(elf_getdata_rawchunk(file->elf, (int64_t)header.p_offset, size,
+						       align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
 				  note))
 			return true;
+	}
 	return find_build_id(elf_section_data(elf_section_find(file, ".note.gnu.build-id")), note);
 }
 
@@ -136,49 +144,33 @@ static bool parse_usdt(const struct note *note, uint64_t base, struct elf_usdt *
 	return true;
 }
 
-static int append_usdt(struct elf_usdt **all, size_t *count, const struct elf_usdt *probe)
-{
-	/* Grown whenever the count is a power of two. */
-	if (!(*count & (*count - 1))) {
-		size_t room = *count ? *count * 2 : 1;
-		struct elf_usdt *grown = realloc(*all, room * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		*all = grown;
-	}
-	(*all)[(*count)++] = *probe;
-	return 0;
-}
-
 int elf_file_usdt(const struct elf_file *file, const char *provider, struct elf_usdt **out,
 		  size_t *count)
 {
 	Elf_Data *data = elf_section_data(elf_section_find(file, ".note.stapsdt"));
 	Elf_Scn *prelinked = elf_section_find(file, ".stapsdt.base");
 	GElf_Shdr base = { 0 };
-	struct elf_usdt *all = NULL;
-	struct elf_usdt probe;
+	struct elf_usdt *all;
 	struct note note;
-	size_t found = 0, at = 0;
-	int err = 0;
+	size_t room, at = 0;
 
 	*out = NULL;
 	*count = 0;
+	if (!data)
+		return 0;
 	if (prelinked)
 		(void)gelf_getshdr(prelinked, &base);
-	while (found < USDT_MAX && next_note(data, &at, &note)) {
-		if (!parse_usdt(&note, base.sh_addr, &probe) ||
-		    (provider && strcmp(provider, probe.provider) != 0))
-			continue;
-		err = append_usdt(&all, &found, &probe);
-		if (err)
-			goto fail;
-	}
-	*out = all;
-	*count = found;
+	room = data->d_size / USDT_NOTE_MIN < USDT_MAX ? data->d_size / USDT_NOTE_MIN : USDT_MAX;
+	all = malloc((room + 1) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	while (*count < room && next_note(data, &at, &note))
+		if (parse_usdt(&note, base.sh_addr, &all[*count]) &&
+		    (!provider || !strcmp(provider, all[*count].provider)))
+			(*count)++;
+	if (*count)
+		*out = all;
+	else
+		free(all);
 	return 0;
-fail:
-	free(all);
-	return err;
 }

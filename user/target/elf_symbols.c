@@ -11,17 +11,15 @@ const char *elf_symbol_name(const struct elf_symbols *table, const GElf_Sym *sym
 }
 
 /* The string table is cut behind its last NUL, so that every name in it ends. */
-static int set_table(struct elf_symbols *table, Elf_Data *entries, const Elf_Data *names,
-		     size_t first_global)
+static int set_table(struct elf_symbols *table, Elf_Data *entries, const Elf_Data *names)
 {
 	const char *last;
 
-	if (!entries || entries->d_type != ELF_T_SYM || !names)
+	if (!entries || entries->d_type != ELF_T_SYM || !names || !names->d_size)
 		return -ENOENT;
 	last = memrchr(names->d_buf, 0, names->d_size);
 	table->entries = entries;
 	table->count = entries->d_size / sizeof(Elf64_Sym);
-	table->first_global = first_global < table->count ? first_global : 0;
 	table->names = names->d_buf;
 	table->names_size = last ? (size_t)(last - table->names) + 1 : 0;
 	return 0;
@@ -33,11 +31,10 @@ static int symbols_from_section(const struct elf_file *file, uint32_t type,
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
-	while ((section = elf_nextscn(file->elf, section)))
+	while ((section = elf_section_next(file, section)))
 		if (gelf_getshdr(section, &header) && header.sh_type == type)
 			return set_table(table, elf_section_data(section),
-					 elf_section_data(elf_getscn(file->elf, header.sh_link)),
-					 header.sh_info);
+					 elf_section_data(elf_getscn(file->elf, header.sh_link)));
 	return -ENOENT;
 }
 
@@ -94,7 +91,7 @@ static int symbols_from_dynamic(const struct elf_file *file, struct elf_symbols 
 		return -ENOENT;
 	return set_table(table,
 			 elf_loaded_data(file, symbols, count * sizeof(Elf64_Sym), ELF_T_SYM),
-			 elf_loaded_data(file, names, names_size, ELF_T_BYTE), 0);
+			 elf_loaded_data(file, names, names_size, ELF_T_BYTE));
 }
 
 void elf_symbols_load(struct elf_file *file)
@@ -112,24 +109,24 @@ static bool is_wanted(const GElf_Sym *symbol)
 	       type != STT_FILE && type != STT_SECTION;
 }
 
-static bool find_between(const struct elf_symbols *table, size_t from, size_t to, const char *name,
-			 GElf_Sym *found)
-{
-	GElf_Sym symbol;
-
-	for (size_t i = from; i < to && gelf_getsym(table->entries, (int)i, &symbol); i++) {
-		if (!strcmp(elf_symbol_name(table, &symbol), name) && is_wanted(&symbol)) {
-			*found = symbol;
-			return true;
-		}
-	}
-	return false;
-}
-
+/* A global before a local. */
 static bool find_symbol(const struct elf_symbols *table, const char *name, GElf_Sym *found)
 {
-	return find_between(table, table->first_global, table->count, name, found) ||
-	       find_between(table, 0, table->first_global, name, found);
+	bool any = false;
+	GElf_Sym symbol;
+
+	for (int i = 0; gelf_getsym(table->entries, i, &symbol); i++) {
+		if (strcmp(elf_symbol_name(table, &symbol), name) != 0 || !is_wanted(&symbol))
+			continue;
+		if (!any)
+			*found = symbol;
+		any = true;
+		if (GELF_ST_BIND(symbol.st_info) == STB_LOCAL)
+			continue;
+		*found = symbol;
+		break;
+	}
+	return any;
 }
 
 int elf_file_symbol(const struct elf_file *file, const char *name, uint64_t *addr, uint64_t *size)
@@ -146,25 +143,6 @@ int elf_file_symbol(const struct elf_file *file, const char *name, uint64_t *add
 	return 0;
 }
 
-static size_t collect_functions(const struct elf_symbols *table, struct elf_named *out)
-{
-	size_t count = 0;
-	GElf_Sym symbol;
-
-	for (size_t i = 0; i < table->count; i++) {
-		if (!gelf_getsym(table->entries, (int)i, &symbol) || symbol.st_shndx == SHN_UNDEF ||
-		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_name >= table->names_size)
-			continue;
-		if (out) {
-			out[count].addr = symbol.st_value;
-			out[count].size = symbol.st_size;
-			out[count].name = elf_symbol_name(table, &symbol);
-		}
-		count++;
-	}
-	return count;
-}
-
 /* By address, and for one address the widest last: the backward walk meets it first. */
 static int compare_named(const void *left, const void *right)
 {
@@ -177,21 +155,23 @@ static int compare_named(const void *left, const void *right)
 	return a->name < b->name ? -1 : a->name > b->name; /* strcmp could take forever */
 }
 
-static void index_names(const struct elf_file *file, struct elf_cache *cache)
+static void collect_functions(const struct elf_symbols *table, struct elf_cache *cache)
 {
-	size_t count = collect_functions(&file->symtab, NULL);
-	const struct elf_symbols *table = count ? &file->symtab : &file->dynsym;
+	GElf_Sym symbol;
 
-	cache->named_ready = true;
-	if (!count)
-		count = collect_functions(table, NULL);
-	if (!count)
+	if (!table->count || cache->named_count)
 		return;
-	cache->named = malloc(count * sizeof(*cache->named));
+	free(cache->named);
+	cache->named = malloc(table->count * sizeof(*cache->named));
 	if (!cache->named)
 		return;
-	cache->named_count = collect_functions(table, cache->named);
-	qsort(cache->named, count, sizeof(*cache->named), compare_named);
+	for (int i = 0; gelf_getsym(table->entries, i, &symbol); i++)
+		if (symbol.st_shndx != SHN_UNDEF && GELF_ST_TYPE(symbol.st_info) == STT_FUNC &&
+		    symbol.st_name < table->names_size)
+			cache->named[cache->named_count++] =
+				(struct elf_named){ symbol.st_value, symbol.st_size,
+						    elf_symbol_name(table, &symbol) };
+	qsort(cache->named, cache->named_count, sizeof(*cache->named), compare_named);
 }
 
 const char *elf_file_symbol_at(const struct elf_file *file, uint64_t addr, uint64_t *offset)
@@ -199,8 +179,11 @@ const char *elf_file_symbol_at(const struct elf_file *file, uint64_t addr, uint6
 	struct elf_cache *cache = file->cache;
 	size_t low = 0, high;
 
-	if (!cache->named_ready)
-		index_names(file, cache);
+	if (!cache->named_ready) {
+		collect_functions(&file->symtab, cache);
+		collect_functions(&file->dynsym, cache);
+		cache->named_ready = true;
+	}
 	high = cache->named_count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
