@@ -32,7 +32,7 @@ static __always_inline void on_context(u32 event, s64 value, const char *name)
 		bpf_probe_read_user_str(record->name, sizeof(record->name), name);
 	/* the beginning of a collection or import makes no line of its own */
 	count(event == CONTEXT_GC_START || event == CONTEXT_IMPORT_START ? STAT_CAUSES :
-									  STAT_EVENTS);
+									   STAT_EVENTS);
 	bpf_ringbuf_submit(record, ring_flags());
 }
 

@@ -74,7 +74,7 @@ struct thread {
 	u64 pending_slot;   /* where on the stack that method's return address lies */
 	u64 pending_return; /* and what it is */
 	u64 pending_caller; /* the instruction of the Python frame that called it */
-	u64 closed_under; /* the object whose inner one has just ended */
+	u64 closed_under;   /* the object whose inner one has just ended */
 	u8 top_kind;
 	u8 pending_via;
 	u8 delegated_via; /* an outer object hands a throw or close to the next one resumed */
@@ -104,7 +104,8 @@ static __always_inline void count(u32 stat)
 static __always_inline void count_site(u64 *counts, u32 site)
 {
 	site &= SITES_MAX - 1;
-	asm volatile("" : "+r"(site)); /* the mask right before the use, where the verifier sees it */
+	asm volatile(""
+		     : "+r"(site)); /* the mask right before the use, where the verifier sees it */
 	__sync_fetch_and_add(&counts[site & (SITES_MAX - 1)], 1);
 }
 

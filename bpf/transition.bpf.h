@@ -111,8 +111,8 @@ static __always_inline bool read_change(const struct hit *hit, const struct pt_r
 	change->yields_from = yields_from(&hit->image->layout, (s8)bytes[1]);
 	if (site->from == VALUE_MEMORY)
 		return true;
-	value = site->from == VALUE_REGISTER ? (s8)register_value(regs, site->value_reg)
-					     : site->value;
+	value = site->from == VALUE_REGISTER ? (s8)register_value(regs, site->value_reg) :
+					       site->value;
 	if (site->role == SITE_RUNNING_ASYNC) {
 		change->async = hit->kind == KIND_ASYNC_GENERATOR && value;
 	} else {
@@ -142,8 +142,7 @@ static __always_inline u8 inferred_state(const struct hit *hit, const struct thr
 		return waiting;
 	case STATE_CLOSED:
 		/* by its method without running (a shortcut of 3.13), by dealloc, or it ran */
-		return waiting == STATE_CREATED ||
-				       is_close(pending_via(thread, hit)) ?
+		return waiting == STATE_CREATED || is_close(pending_via(thread, hit)) ?
 			       waiting :
 			       STATE_RUNNING;
 	}
@@ -229,7 +228,8 @@ static __always_inline void frame_entered(const struct hit *hit, struct thread *
 	u8 via = cause_of(hit, thread, object, STATE_RUNNING);
 	bool delegates = false;
 
-	if (hit->site->where != SITE_IN_EVAL && object->yields_from && (via == VIA_THROW || is_close(via)))
+	if (hit->site->where != SITE_IN_EVAL && object->yields_from &&
+	    (via == VIA_THROW || is_close(via)))
 		/* a frame that really runs has been linked into the thread's exception stack */
 		delegates = !read_pointer(hit->gen + hit->image->layout.gen_previous_item);
 	object->step_via = via;
@@ -361,8 +361,7 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 	       (settings.min_suspended_ns && *suspended_ns >= settings.min_suspended_ns);
 }
 
-static __noinline void emit(const struct hit *hit, struct object *object,
-				 const struct step *step)
+static __noinline void emit(const struct hit *hit, struct object *object, const struct step *step)
 {
 	struct transition_record *record;
 	u64 run_ns, suspended_ns;
@@ -418,7 +417,7 @@ static __always_inline void on_free(const struct hit *hit, struct thread *thread
 	struct step step = { .to = STATE_NONE, .via = VIA_FREE, .instruction = NO_INSTRUCTION };
 
 	forget_pending(thread, hit->gen); /* its address may be the next one's */
-	if (!object) { /* older than the tracer and never touched since */
+	if (!object) {                    /* older than the tracer and never touched since */
 		count(STAT_REDUNDANT);
 		return;
 	}
@@ -478,7 +477,8 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 		count(STAT_LOST_FAULT);
 		return;
 	}
-	if (change.frame == STATE_NONE) { /* a state that does not exist: a store to something else */
+	if (change.frame ==
+	    STATE_NONE) { /* a state that does not exist: a store to something else */
 		count(STAT_REDUNDANT);
 		anomaly(hit);
 		return;
@@ -524,8 +524,7 @@ static __always_inline void on_cause(const struct hit *hit, struct thread *threa
 		return;
 	}
 	/* the finaliser calls gen_close() itself */
-	if (via == VIA_CLOSE &&
-	    pending_via(thread, hit) == VIA_FINALIZE)
+	if (via == VIA_CLOSE && pending_via(thread, hit) == VIA_FINALIZE)
 		return;
 	if (via == VIA_CLOSE && (thread->delegated_via == VIA_FINALIZE || is_finalized(hit)))
 		via = VIA_FINALIZE;
@@ -543,11 +542,9 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	struct thread *thread;
 	u32 image;
 
+	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)])
+		return; /* before the run or after it */
 	count(STAT_HITS);
-	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
-		count(STAT_FILTERED);
-		return;
-	}
 	count_site(site_hits, hit.site_index);
 	hit.site = bpf_map_lookup_elem(&sites, &hit.site_index);
 	image = hit.site ? hit.site->image : 0;

@@ -16,7 +16,7 @@ enum opcode_class {
 	OPCODE_FOR_ITER = 1,
 	OPCODE_SEND = 2,
 	OPCODE_RETURN = 3,
-	OPCODE_LINE = 4,        /* INSTRUMENTED_LINE: the real opcode is in the line table of monitoring */
+	OPCODE_LINE = 4, /* INSTRUMENTED_LINE: the real opcode is in the line table of monitoring */
 	OPCODE_INSTRUCTION = 5, /* INSTRUMENTED_INSTRUCTION: likewise in per_instruction_opcodes */
 	OPCODE_RETURN_GENERATOR = 6,
 };
@@ -62,19 +62,20 @@ struct layout {
 	__s8 cleared;
 	__u8 exception_is_type; /* 3.11 keeps the type apart (curexc_type) */
 	__u8 executes_first;    /* 3.15: close() and throw() set EXECUTING once, then delegate */
-	__u8 opcode_class[256]; /* enum opcode_class by opcode, instrumented and specialised ones too */
+	__u8 opcode_class
+		[256]; /* enum opcode_class by opcode, instrumented and specialised ones too */
 };
 _Static_assert(sizeof(struct layout) == 312, "layout is shared with BPF");
 
 /* Offsets that hold in every version (Include/object.h, unicodeobject.h, bytesobject.h; no
  * free-threaded build is supported). */
-#define PYOBJECT_TYPE     8
-#define PYVAROBJECT_SIZE  16
-#define UNICODE_LENGTH    16
-#define UNICODE_STATE     32
-#define BYTES_DATA        32
-#define GC_HEAD_BYTES     16 /* PyGC_Head lies right before the object: _gc_next, _gc_prev */
-#define GC_HEAD_PREVIOUS  8
-#define GC_FINALIZED      1 /* _PyGC_PREV_MASK_FINALIZED in _gc_prev */
+#define PYOBJECT_TYPE    8
+#define PYVAROBJECT_SIZE 16
+#define UNICODE_LENGTH   16
+#define UNICODE_STATE    32
+#define BYTES_DATA       32
+#define GC_HEAD_BYTES    16 /* PyGC_Head lies right before the object: _gc_next, _gc_prev */
+#define GC_HEAD_PREVIOUS 8
+#define GC_FINALIZED     1 /* _PyGC_PREV_MASK_FINALIZED in _gc_prev */
 
 #endif

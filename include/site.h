@@ -40,8 +40,22 @@ enum site_where {
 
 /* Registers in the order of struct pt_regs on x86-64. */
 enum site_register {
-	GPR_R15, GPR_R14, GPR_R13, GPR_R12, GPR_RBP, GPR_RBX, GPR_R11, GPR_R10,
-	GPR_R9, GPR_R8, GPR_RAX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI, GPR_RSP,
+	GPR_R15,
+	GPR_R14,
+	GPR_R13,
+	GPR_R12,
+	GPR_RBP,
+	GPR_RBX,
+	GPR_R11,
+	GPR_R10,
+	GPR_R9,
+	GPR_R8,
+	GPR_RAX,
+	GPR_RCX,
+	GPR_RDX,
+	GPR_RSI,
+	GPR_RDI,
+	GPR_RSP,
 	GPR_COUNT,
 };
 
@@ -72,8 +86,8 @@ enum tstate_access {
 };
 
 struct image {
-	__u64 types[4];  /* link addresses of the type objects, by enum object_kind; [0] unused */
-	__u64 tstate;    /* see enum tstate_access */
+	__u64 types[4]; /* link addresses of the type objects, by enum object_kind; [0] unused */
+	__u64 tstate;   /* see enum tstate_access */
 	__u64 generator_exit; /* link address of the pointer PyExc_GeneratorExit */
 	__u32 tstate_access;
 	__u32 dtv_stride; /* bytes an entry of the dtv: 16 glibc, 8 musl */
@@ -94,15 +108,15 @@ enum statistic {
 	STAT_LOST_FAULT = 8,
 	STAT_ANOMALIES = 9,
 	STAT_STEPPED = 10,
-	STAT_OBJECTS = 11,       /* objects ever entered into the state map */
-	STAT_CODES_LOST = 12,    /* code records that found the ring full (tried again later) */
+	STAT_OBJECTS = 11,    /* objects ever entered into the state map */
+	STAT_CODES_LOST = 12, /* code records that found the ring full (tried again later) */
 	STAT_PROCESSES_LOST = 13,
 	STAT_COUNT = 14,
 };
 
-#define ATTACHMENTS_MAX 4096
+#define ATTACHMENTS_MAX           4096
 /* A probe's cookie: which site, and which attachment (an image in one process, or in all). */
-#define COOKIE(attachment, site) ((__u64)(attachment) << 32 | (__u32)(site))
+#define COOKIE(attachment, site)  ((__u64)(attachment) << 32 | (__u32)(site))
 #define COOKIE_SITE(cookie)       ((__u32)(cookie))
 #define COOKIE_ATTACHMENT(cookie) ((__u32)((cookie) >> 32))
 

@@ -4,10 +4,6 @@
 
 #include "cmd/cmd.h"
 
-#ifndef GENSCOPE_REVISION
-#define GENSCOPE_REVISION "unknown"
-#endif
-
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -21,7 +17,8 @@ static const struct {
 static void print_help(FILE *out)
 {
 	fputs("Usage: genscope COMMAND [OPTION...]\n"
-	      "Live tracer for CPython's generators, coroutines and async generators: from outside,\n"
+	      "Live tracer for CPython's generators, coroutines and async generators: from "
+	      "outside,\n"
 	      "without restarting or touching the program.\n\n",
 	      out);
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -42,7 +39,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("genscope %s (%s)\n", GENSCOPE_VERSION, GENSCOPE_REVISION);
+		print_version();
 		return EXIT_DONE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {

@@ -88,13 +88,8 @@ def run_all(args):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: end_at_once(homes))
         ctx = harness.Context(os.path.abspath(args.genscope), matcher(args.k), found)
-        jobs = list(suites.jobs(ctx, found))
-        if args.j == 1:
-            for job in jobs:
-                run_job(tally, job, ctx)
-        else:
-            with ThreadPoolExecutor(args.j) as pool:
-                list(pool.map(lambda job: run_job(tally, job, ctx), jobs))
+        with ThreadPoolExecutor(args.j) as pool:
+            list(pool.map(lambda chain: [run_job(tally, job, ctx) for job in chain], suites.chains(ctx, found)))
     return tally.close()
 
 

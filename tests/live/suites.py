@@ -18,9 +18,15 @@ class Job:
         self.where, self.name, self.results = where, name, results
 
 
-def jobs(ctx, interps):
+def chains(ctx, interps):
+    """Lists of jobs: what is in one list runs one after the other, the lists may run side by side.
+
+    One interpreter is one list: -x sees every process of it, and two tracers coming and going on the same
+    processes are a test of their own (errors.two_tracers).
+    """
     for interp in interps:
-        for name, run in PER_INTERPRETER:
-            yield Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp))
-    for name, run in ONCE:
-        yield Job(ctx.one.label, name, run)
+        chain = [Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp))
+                 for name, run in PER_INTERPRETER]
+        if interp is ctx.one:
+            chain += [Job(interp.label, name, run) for name, run in ONCE]
+        yield chain

@@ -2,11 +2,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <link.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "target/elf_file.h"
@@ -425,6 +427,45 @@ Test(elf, lists_the_segments_that_readelf_lists)
 	}
 	pclose(stream);
 	cr_assert(codes == i && i && datas == j && j);
+	discard(&program);
+}
+
+/* A breakpoint in every process that maps the file. */
+static int probe(const char *path, uint64_t offset)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .probe_offset = offset };
+	FILE *stream = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+	int fd;
+
+	if (!stream)
+		skip("this kernel has no uprobes");
+	cr_assert_eq(fscanf(stream, "%u", &attr.type), 1);
+	fclose(stream);
+	attr.uprobe_path = (uintptr_t)path;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		skip("only root may set a uprobe");
+	return fd;
+}
+
+Test(elf, sees_no_breakpoint_of_another_tracer)
+{
+	struct program program;
+	struct elf_file *file;
+	uint64_t addr, offset;
+	uint8_t byte;
+	int fd;
+
+	build(&program, "");
+	addr = symbol(program.file, "callee");
+	byte = *elf_file_bytes(program.file, addr, 1);
+	cr_assert_eq(elf_file_offset(program.file, addr, &offset), 0);
+	fd = probe(program.path, offset);
+	cr_assert_eq(elf_file_open(program.path, &file), 0);
+	cr_assert_eq(*elf_file_bytes(file, addr, 1), byte);
+	cr_assert_eq(*elf_file_bytes(program.file, addr, 1), byte);
+	elf_file_close(file);
+	close(fd);
 	discard(&program);
 }
 

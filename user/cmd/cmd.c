@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef GENSCOPE_REVISION
+#define GENSCOPE_REVISION "release"
+#endif
+
 volatile sig_atomic_t stop_requested;
 
 void complain(const char *format, ...)
@@ -17,6 +21,11 @@ void complain(const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	fprintf(stderr, "genscope: %s\n", message);
+}
+
+void print_version(void)
+{
+	printf("genscope %s (%s)\n", GENSCOPE_VERSION, GENSCOPE_REVISION);
 }
 
 int exit_status_of(int err)

@@ -8,7 +8,7 @@
 
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_FAILED = 1,      /* while running */
+	EXIT_FAILED = 1, /* while running */
 	EXIT_USAGE = 2,
 	EXIT_NO_TARGET = 3,   /* no such process, not CPython, or gone */
 	EXIT_UNSUPPORTED = 4, /* a CPython that genscope does not know */
@@ -17,6 +17,8 @@ enum exit_status {
 
 /* One line on standard error, "genscope: what went wrong: what to do about it". */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void print_version(void);
 
 /* The exit status for a negative errno of user/session/. */
 int exit_status_of(int err);

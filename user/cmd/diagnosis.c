@@ -87,7 +87,7 @@ static void site_text(struct writer *writer, const struct diagnosis *d,
 		snprintf(where, sizeof(where), "%.90s", name);
 	else
 		snprintf(where, sizeof(where), "(0x%llx)", (unsigned long long)found->function);
-	writer_printf(writer, "  0x%-10llx %-8s %-26.26s %-36s %s\n",
+	writer_printf(writer, "  0x%-10llx %-8s %-26.26s %-43s %s\n",
 		      (unsigned long long)found->site.address,
 		      found->site.stepped ? "stepped" : "emulated", where, what, probed);
 }
@@ -101,8 +101,10 @@ void features_text(struct writer *writer, const struct features *features)
 	features_libbpf_version(libbpf, sizeof(libbpf));
 	writer_printf(writer, "kernel       Linux %s, libbpf %s\n", name.release, libbpf);
 	writer_printf(writer, "  BTF          %s\n", features->btf ? "yes" : "no");
-	writer_printf(writer, "  uprobe_multi %s%s%s\n", features->uprobe_multi ? "yes" : "no: ",
-		      features->multi_why, features->uprobe_multi ? "" : "; single links are used");
+	writer_printf(writer, "  uprobe_multi %s%s%s\n",
+		      features->uprobe_multi ? "yes" : "no: ", features->multi_why,
+		      features->uprobe_multi || *features->missing ? "" :
+								     "; single links are used");
 	writer_printf(writer, "  privileges   %s\n",
 		      *features->missing ? features->missing : "yes");
 }
@@ -119,7 +121,7 @@ static void interpreter_text(struct writer *writer, const struct diagnosis *d)
 		      interpreter->pie ? ", position independent" : "",
 		      interpreter->debug ? ", debug" : "",
 		      !interpreter->jit_built ? "not built in" :
-		      d->jit_on		      ? "built in and on" :
+		      d->jit_on               ? "built in and on" :
 						"built in, off");
 	writer_printf(writer, "  analysis     %.1f ms\n", d->image->analysis_ms);
 }
@@ -134,6 +136,25 @@ static void verdict_text(struct writer *writer, const struct diagnosis *d)
 	writer_puts(writer, "\n");
 }
 
+/* A probe that the compiler copied is one name still. */
+static bool named_before(const struct diagnosis *d, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (!strcmp(d->usdt[i].name, d->usdt[index].name))
+			return true;
+	return false;
+}
+
+static void usdt_text(struct writer *writer, const struct diagnosis *d)
+{
+	writer_printf(writer, "USDT         %s",
+		      d->usdt_count ? "" : "none (built without --with-dtrace)");
+	for (size_t i = 0; i < d->usdt_count; i++)
+		if (!named_before(d, i))
+			writer_printf(writer, "%s%s", i ? ", " : "", d->usdt[i].name);
+	writer_puts(writer, "\n");
+}
+
 void diagnosis_text(struct writer *writer, const struct diagnosis *d, bool verbose)
 {
 	const struct site_table *table = &d->image->table;
@@ -145,11 +166,7 @@ void diagnosis_text(struct writer *writer, const struct diagnosis *d, bool verbo
 	for (size_t i = 0; i < table->count; i++)
 		if (verbose || table->at[i].site.stepped)
 			site_text(writer, d, &table->at[i]);
-	writer_printf(writer, "USDT         %s", d->usdt_count ? "" : "none (built without --with-dtrace)");
-	for (size_t i = 0; i < d->usdt_count; i++)
-		if (!i || strcmp(d->usdt[i].name, d->usdt[i - 1].name))
-			writer_printf(writer, "%s%s", i ? ", " : "", d->usdt[i].name);
-	writer_puts(writer, "\n");
+	usdt_text(writer, d);
 	verdict_text(writer, d);
 }
 
@@ -192,8 +209,9 @@ static void features_json(struct writer *writer, const struct features *features
 	writer_puts(writer, "\"kernel\":{");
 	put_json_text(writer, "release", name.release);
 	writer_printf(writer,
-		      ",\"libbpf\":\"%s\",\"btf\":%s,\"uprobe_multi\":%s,\"privileged\":%s,", libbpf,
-		      word(features->btf), word(features->uprobe_multi), word(features->privileged));
+		      ",\"libbpf\":\"%s\",\"btf\":%s,\"uprobe_multi\":%s,\"privileged\":%s,",
+		      libbpf, word(features->btf), word(features->uprobe_multi),
+		      word(features->privileged));
 	put_json_text(writer, "missing", features->missing);
 	writer_puts(writer, "},");
 }
@@ -226,6 +244,7 @@ void diagnosis_json(struct writer *writer, const struct diagnosis *d)
 		writer_printf(writer, "\"pid\":%d,", d->pid);
 	interpreter_json(writer, d);
 	features_json(writer, d->features);
+	writer_printf(writer, "\"analysis_ms\":%.2f,", d->image->analysis_ms);
 	writer_puts(writer, "\"sites\":[");
 	for (size_t i = 0; i < d->image->table.count; i++) {
 		writer_puts(writer, i ? "," : "");

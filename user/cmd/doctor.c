@@ -115,13 +115,16 @@ static int of_machine(struct doctor *doctor)
 			continue;
 		found++;
 		if (err)
-			writer_printf(&doctor->writer, "  %7d  no: %s  %s\n", pids[i], why, command);
+			writer_printf(&doctor->writer, "  %7d  no: %s  %s\n", pids[i], why,
+				      command);
 		else
-			writer_printf(&doctor->writer, "  %7d  CPython %-8s %zu sites  %s\n", pids[i],
-				      image->interpreter.version, image->table.count, command);
+			writer_printf(&doctor->writer, "  %7d  CPython %-8s %zu sites  %s\n",
+				      pids[i], image->interpreter.version, image->table.count,
+				      command);
 	}
 	if (!found)
-		writer_puts(&doctor->writer, "  no CPython runs here, or none that may be looked at\n");
+		writer_puts(&doctor->writer,
+			    "  no CPython runs here, or none that may be looked at\n");
 	free(pids);
 	return EXIT_DONE;
 }
@@ -171,9 +174,12 @@ static const struct argp doctor_argp = {
 	.parser = parse,
 	.args_doc = "[BINARY]",
 	.doc = "Say what can be traced here, how, and what is missing.\v"
-	       "BINARY is an interpreter's file, python3.13 or libpython3.13.so.1.0; no process needs to "
-	       "run it, and root is not needed. Without a target: the kernel, and every CPython that "
-	       "runs. The verdict is full, partial (and what is missing) or, with exit status 3 or 4, "
+	       "BINARY is an interpreter's file, python3.13 or libpython3.13.so.1.0; no process "
+	       "needs to "
+	       "run it, and root is not needed. Without a target: the kernel, and every CPython "
+	       "that "
+	       "runs. The verdict is full, partial (and what is missing) or, with exit status 3 or "
+	       "4, "
 	       "none and why.",
 	.children = children,
 };
@@ -203,7 +209,8 @@ int cmd_doctor(int argc, char **argv)
 		status = of_machine(&doctor);
 	err = writer_close(&doctor.writer);
 	if (err && err != -EPIPE) {
-		complain("%s: %s", doctor.options.output ? doctor.options.output : "standard output",
+		complain("%s: %s",
+			 doctor.options.output ? doctor.options.output : "standard output",
 			 strerror(-err));
 		status = EXIT_FAILED;
 	}

@@ -28,8 +28,8 @@ int parse_duration(const char *text, uint64_t *ns)
 	static const struct {
 		const char *unit;
 		double ns;
-	} units[] = { { "ns", 1 },   { "us", 1e3 }, { "ms", 1e6 },
-		      { "s", 1e9 },  { "m", 60e9 }, { "h", 3600e9 } };
+	} units[] = { { "ns", 1 },  { "us", 1e3 }, { "ms", 1e6 },
+		      { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 } };
 	double number;
 	char *end;
 
@@ -150,7 +150,8 @@ static error_t parse_kinds(struct argp_state *state, char *list)
 	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		if (!kind_of_name(word))
 			return options_error(
-				state, "--kind: '%s' is not generator, coroutine or async_generator",
+				state,
+				"--kind: '%s' is not generator, coroutine or async_generator",
 				word);
 		options->kinds |= kind_of_name(word);
 	}
@@ -223,7 +224,8 @@ static error_t parse_output(int key, char *arg, struct argp_state *state)
 		else if (!strcmp(arg, "auto"))
 			options->color = COLOR_AUTO;
 		else
-			return options_error(state, "--color: '%s' is not auto, always or never", arg);
+			return options_error(state, "--color: '%s' is not auto, always or never",
+					     arg);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -271,6 +273,33 @@ const struct argp argp_filters = { .options = filter_options, .parser = parse_fi
 const struct argp argp_limits = { .options = limit_options, .parser = parse_limit };
 const struct argp argp_output = { .options = output_options, .parser = parse_output };
 
+static bool knows_long(const struct argp *argp, const char *name, size_t size)
+{
+	for (const struct argp_option *o = argp->options; o && (o->name || o->key || o->doc); o++)
+		if (o->name && !strncmp(o->name, name, size))
+			return true;
+	for (const struct argp_child *c = argp->children; c && c->argp; c++)
+		if (knows_long(c->argp, name, size))
+			return true;
+	return false;
+}
+
+/* argp does not say which word it stumbled over: the first long option nobody knows, else the last
+ * option, which lacks its value or is a short one nobody knows. */
+static const char *find_culprit(const struct argp *argp, int argc, char **argv)
+{
+	const char *culprit = "";
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (argv[i][0] != '-')
+			continue;
+		culprit = argv[i];
+		if (argv[i][1] == '-' && !knows_long(argp, argv[i] + 2, strcspn(argv[i] + 2, "=")))
+			break;
+	}
+	return culprit;
+}
+
 static bool wants_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
@@ -281,22 +310,24 @@ static bool wants_help(int argc, char **argv)
 
 int options_parse(const struct argp *argp, int argc, char **argv, struct options *options)
 {
-	int at = 0;
 	error_t err;
 
 	if (wants_help(argc, argv)) { /* ARGP_NO_ERRS would silence it */
 		argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, argv[0]);
 		exit(EXIT_DONE);
 	}
+	if (argc == 2 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
+		print_version();
+		exit(EXIT_DONE);
+	}
 	options->kinds = ALL_KINDS;
 	/* argp would print two lines, and its own wording */
-	err = argp_parse(argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, &at, options);
+	err = argp_parse(argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, NULL, options);
 	if (!err)
 		return 0;
 	if (err != EEXIST) {
-		const char *culprit = at > 1 && at <= argc ? argv[at - 1] :
-				      argc > 1		    ? argv[argc - 1] :
-							      "";
+		const char *culprit = find_culprit(argp, argc, argv);
+
 		complain("'%s' is no option of %s, or lacks its value: see genscope %s --help",
 			 culprit, options->command, options->command);
 	}

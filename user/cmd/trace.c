@@ -15,7 +15,7 @@
 #include "session/session.h"
 #include "sink/sink.h"
 
-#define POLL_MS      10  /* how late an event may be shown */
+#define POLL_MS      10           /* how late an event may be shown */
 #define TICK_NS      100000000ull /* between looks at losses, targets and limits */
 #define TRACER_NICE  (-10) /* a tracer that is not scheduled loses events; it uses little itself */
 #define DRAIN_ROUNDS 1000
@@ -26,11 +26,11 @@ struct trace {
 	struct stream *stream;
 	struct writer writer;
 	struct sink sink;
-	uint64_t printed;   /* transitions */
-	uint64_t beyond;    /* events that came after the limit was reached */
+	uint64_t printed; /* transitions */
+	uint64_t beyond;  /* events that came after the limit was reached */
 	uint64_t start_ns, end_ns, next_tick_ns;
-	struct loss told;   /* losses already shown */
-	bool full;          /* the limit is reached */
+	struct loss told; /* losses already shown */
+	bool full;        /* the limit is reached */
 };
 
 static uint64_t now_ns(void)
@@ -176,13 +176,12 @@ static void say_attached(struct trace *trace)
 	size_t used = 0;
 
 	for (size_t i = 0; i < images->count && used < sizeof(interpreters); i++)
-		used += (size_t)snprintf(interpreters + used, sizeof(interpreters) - used,
-					 "%sCPython %s (%zu sites, %s)", i ? ", " : ": ",
-					 images->at[i]->interpreter.version,
-					 images->at[i]->table.count,
-					 session_features(trace->session)->uprobe_multi ?
-						 "one link" :
-						 "single links");
+		used += (size_t)snprintf(
+			interpreters + used, sizeof(interpreters) - used,
+			"%sCPython %s (%zu sites, %s)", i ? ", " : ": ",
+			images->at[i]->interpreter.version, images->at[i]->table.count,
+			session_features(trace->session)->uprobe_multi ? "one link" :
+									 "single links");
 	fprintf(stderr, "genscope: attached%s\n", interpreters);
 }
 
@@ -298,7 +297,8 @@ static void print_sites(const struct trace *trace)
 			if (!stats.hits)
 				continue;
 			fprintf(stderr,
-				"genscope: site 0x%llx %s%s: %llu hits, %llu strangers, %llu anomalies\n",
+				"genscope: site 0x%llx %s%s: %llu hits, %llu strangers, %llu "
+				"anomalies\n",
 				(unsigned long long)site->store,
 				sites_function_name(image->elf, &image->interpreter, site),
 				site->site.stepped ? " (stepped)" : "",
@@ -338,6 +338,10 @@ static int trace_run(struct trace *trace)
 	finish(trace);
 	if (trace->options.verbose)
 		print_sites(trace);
+	if (trace->options.argv && !session_command_attached(trace->session)) {
+		complain("%s: it ran no CPython: nothing was traced", trace->options.argv[0]);
+		return EXIT_NO_TARGET;
+	}
 	return EXIT_DONE;
 }
 
@@ -397,10 +401,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		ways = (options->pid_count > 0) + !!options->exe + !!options->cgroup +
 		       options->all + !!options->argv;
 		if (ways == 0)
-			return options_error(state, "no target: give -p PID, -x PATH, --cgroup PATH, "
-						    "-a or -- COMMAND");
+			return options_error(state,
+					     "no target: give -p PID, -x PATH, --cgroup PATH, "
+					     "-a or -- COMMAND");
 		if (ways > 1)
-			return options_error(state, "more than one way to name targets");
+			return options_error(state,
+					     "targets are named in more than one way: choose one");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -425,8 +431,10 @@ static const struct argp trace_argp = {
 	.parser = parse,
 	.args_doc = "[-- COMMAND [ARG...]]",
 	.doc = "Stream every state change of generators, coroutines and async generators.\v"
-	       "The last line sums up: every trap taken is accounted for, so what was lost is known. "
-	       "Ctrl-C ends a run cleanly. A command after -- is ended with SIGTERM when the run ends "
+	       "The last line sums up: every trap taken is accounted for, so what was lost is "
+	       "known. "
+	       "Ctrl-C ends a run cleanly. A command after -- is ended with SIGTERM when the run "
+	       "ends "
 	       "before it does.",
 	.children = children,
 };

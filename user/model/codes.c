@@ -8,8 +8,8 @@
 #include "python/linetable.h"
 #include "python/text.h"
 
-#define ID_MAX          (1u << 24) /* far more code objects than a program has */
-#define LINE_BYTES_MAX  (LINES_PIECES_MAX * LINES_BYTES_LARGE)
+#define ID_MAX         (1u << 24) /* far more code objects than a program has */
+#define LINE_BYTES_MAX (LINES_PIECES_MAX * LINES_BYTES_LARGE)
 
 struct codes {
 	struct code **by_id;
@@ -94,7 +94,8 @@ int codes_add(struct codes *codes, const struct code_record *record)
 	code->name = text_to_utf8(&record->name_text, record->name, NAME_BYTES);
 	code->qualname = text_to_utf8(&record->qualname_text, record->qualname, NAME_BYTES);
 	code->file = text_to_utf8(&record->filename_text, record->filename, FILENAME_BYTES);
-	code->line_bytes = record->line_bytes < LINE_BYTES_MAX ? record->line_bytes : LINE_BYTES_MAX;
+	code->line_bytes =
+		record->line_bytes < LINE_BYTES_MAX ? record->line_bytes : LINE_BYTES_MAX;
 	code->lines = calloc(1, code->line_bytes + 1);
 	if (!code->name || !code->qualname || !code->file || !code->lines) {
 		code_free(code);

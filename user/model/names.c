@@ -22,12 +22,12 @@ static const char *const states[KIND_COUNT][STATE_COUNT] = {
 };
 
 static const char *const vias[VIA_COUNT] = {
-	[VIA_UNKNOWN] = "unknown", [VIA_CREATE] = "create", [VIA_NEXT] = "next",
-	[VIA_SEND] = "send",       [VIA_THROW] = "throw",   [VIA_CLOSE] = "close",
-	[VIA_AWAIT] = "await",     [VIA_FOR] = "for",       [VIA_YIELD_FROM] = "yield_from",
-	[VIA_ANEXT] = "anext",     [VIA_ASEND] = "asend",   [VIA_ATHROW] = "athrow",
+	[VIA_UNKNOWN] = "unknown", [VIA_CREATE] = "create",     [VIA_NEXT] = "next",
+	[VIA_SEND] = "send",       [VIA_THROW] = "throw",       [VIA_CLOSE] = "close",
+	[VIA_AWAIT] = "await",     [VIA_FOR] = "for",           [VIA_YIELD_FROM] = "yield_from",
+	[VIA_ANEXT] = "anext",     [VIA_ASEND] = "asend",       [VIA_ATHROW] = "athrow",
 	[VIA_ACLOSE] = "aclose",   [VIA_FINALIZE] = "finalize", [VIA_YIELD] = "yield",
-	[VIA_RETURN] = "return",   [VIA_RAISE] = "raise",   [VIA_FREE] = "free",
+	[VIA_RETURN] = "return",   [VIA_RAISE] = "raise",       [VIA_FREE] = "free",
 };
 
 const char *name_of_kind(uint8_t kind)

@@ -6,9 +6,9 @@
 
 /* The words of the contract for kinds, states and causes. All are literals; never NULL. */
 
-const char *name_of_kind(uint8_t kind);               /* "async_generator" */
+const char *name_of_kind(uint8_t kind);                 /* "async_generator" */
 const char *name_of_state(uint8_t kind, uint8_t state); /* "AGEN_RUNNING"; STATE_NONE: "" */
-const char *name_of_via(uint8_t via);                 /* "yield_from" */
+const char *name_of_via(uint8_t via);                   /* "yield_from" */
 
 /* Bit 1 << enum object_kind of a word, 0 if it is none. */
 unsigned kind_of_name(const char *name);

@@ -129,8 +129,10 @@ static bool close_span(struct stream *stream, const struct context_record *recor
 
 static int feed_context(struct stream *stream, const struct context_record *record)
 {
-	struct event event = { .ts_ns = record->head.ts_ns, .pid = record->head.pid,
-			       .tid = record->head.tid, .name = record->name,
+	struct event event = { .ts_ns = record->head.ts_ns,
+			       .pid = record->head.pid,
+			       .tid = record->head.tid,
+			       .name = record->name,
 			       .value = record->value };
 	struct open_span span = {};
 
@@ -177,8 +179,7 @@ int stream_feed(struct stream *stream, const void *bytes, size_t size)
 								  bad(stream);
 	case RECORD_LINES:
 		if (head->size < sizeof(struct lines_record) ||
-		    codes_add_lines(stream->codes, bytes,
-				    head->size - sizeof(struct lines_record)))
+		    codes_add_lines(stream->codes, bytes, head->size - sizeof(struct lines_record)))
 			return bad(stream);
 		return 0;
 	case RECORD_CONTEXT:

@@ -30,11 +30,11 @@ struct event {
 	struct code *code;
 	uint32_t line; /* 0: none */
 	/* gc, import, audit */
-	const char *name;     /* module or audit event; "" for gc */
-	int64_t value;        /* collected objects; 1 or 0 found */
-	int generation;       /* of a gc */
-	bool has_ns;          /* its beginning was seen */
-	uint64_t ns;          /* how long the collection or import took */
+	const char *name; /* module or audit event; "" for gc */
+	int64_t value;    /* collected objects; 1 or 0 found */
+	int generation;   /* of a gc */
+	bool has_ns;      /* its beginning was seen */
+	uint64_t ns;      /* how long the collection or import took */
 };
 
 struct stream_callbacks {

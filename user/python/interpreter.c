@@ -27,8 +27,8 @@
 /* Which slot or method of which type names which function of Objects/genobject.c. */
 struct named_slot {
 	const char *type;
-	uint16_t slot;      /* offset of the pointer in the type; TP_METHODS: look for `method` */
-	uint16_t inner;     /* TP_AS_ASYNC: offset in the PyAsyncMethods */
+	uint16_t slot;  /* offset of the pointer in the type; TP_METHODS: look for `method` */
+	uint16_t inner; /* TP_AS_ASYNC: offset in the PyAsyncMethods */
 	const char *method;
 	const char *name;
 	uint8_t via;
@@ -144,7 +144,8 @@ static void read_functions(const struct elf_file *file, struct interpreter *out)
 	uint64_t address, type;
 
 	for (size_t i = 0; i < sizeof(named_slots) / sizeof(named_slots[0]); i++)
-		if (!slot_address(file, &named_slots[i], &address) && elf_file_is_code(file, address))
+		if (!slot_address(file, &named_slots[i], &address) &&
+		    elf_file_is_code(file, address))
 			add_function(out, named_slots[i].name, address, named_slots[i].via);
 	if (!elf_file_symbol(file, "_PyEval_EvalFrameDefault", &out->eval, NULL))
 		add_function(out, "_PyEval_EvalFrameDefault", out->eval, 0);
@@ -172,8 +173,8 @@ static int read_version(const struct elf_file *file, struct interpreter *out, ch
 	out->version_hex = version;
 	interpreter_version_text(version, out->version, sizeof(out->version));
 	if (version < PYTHON_VERSION_MIN || version >= PYTHON_VERSION_END) {
-		snprintf(why, INTERPRETER_WHY_MAX,
-			 "CPython %s is not supported: 3.11 to 3.15 are", out->version);
+		snprintf(why, INTERPRETER_WHY_MAX, "CPython %s is not supported: 3.11 to 3.15 are",
+			 out->version);
 		return -ENOTSUP;
 	}
 	return 0;
@@ -228,9 +229,10 @@ static int read_layout(const struct elf_file *file, struct interpreter *out, cha
 	if (bytes)
 		memcpy(&basicsize, bytes, sizeof(basicsize));
 	if (basicsize != check.gen_basicsize) {
-		snprintf(why, INTERPRETER_WHY_MAX,
-			 "CPython %s has an unknown layout: a generator has %llu bytes, known is %u",
-			 out->version, (unsigned long long)basicsize, check.gen_basicsize);
+		snprintf(
+			why, INTERPRETER_WHY_MAX,
+			"CPython %s has an unknown layout: a generator has %llu bytes, known is %u",
+			out->version, (unsigned long long)basicsize, check.gen_basicsize);
 		return -ENOTSUP;
 	}
 	return check_offsets(file, out, why);

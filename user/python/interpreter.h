@@ -25,18 +25,19 @@ struct interpreter_function {
 
 struct interpreter {
 	uint32_t version_hex;
-	char version[24]; /* "3.14.2", "3.15.0a7" */
+	char version[24];  /* "3.14.2", "3.15.0a7" */
 	char build_id[48]; /* hex, "" if it has none */
 	bool pie, debug, free_threaded, jit_built;
 	struct layout layout;
-	uint64_t types[KIND_COUNT]; /* PyGen_Type, PyCoro_Type, PyAsyncGen_Type by enum object_kind */
-	uint64_t generator_exit;    /* PyExc_GeneratorExit, 0 if not exported */
-	uint64_t runtime;           /* _PyRuntime */
-	uint64_t eval;              /* _PyEval_EvalFrameDefault */
-	uint64_t dealloc;           /* tp_dealloc of generators */
-	uint64_t code_dealloc;      /* tp_dealloc of code objects */
-	uint64_t gc_del;            /* PyObject_GC_Del */
-	uint64_t tstate;            /* see enum tstate_access */
+	uint64_t types
+		[KIND_COUNT];    /* PyGen_Type, PyCoro_Type, PyAsyncGen_Type by enum object_kind */
+	uint64_t generator_exit; /* PyExc_GeneratorExit, 0 if not exported */
+	uint64_t runtime;        /* _PyRuntime */
+	uint64_t eval;           /* _PyEval_EvalFrameDefault */
+	uint64_t dealloc;        /* tp_dealloc of generators */
+	uint64_t code_dealloc;   /* tp_dealloc of code objects */
+	uint64_t gc_del;         /* PyObject_GC_Del */
+	uint64_t tstate;         /* see enum tstate_access */
 	uint32_t tstate_access;
 	struct interpreter_function functions[INTERPRETER_FUNCTIONS_MAX];
 	size_t function_count;

@@ -15,7 +15,7 @@ struct opcodes {
 	uint8_t for_iter[8]; /* generic, specialised, instrumented; 0 ends the list */
 	uint8_t send[6];
 	uint8_t ret[6];
-	uint8_t make; /* RETURN_GENERATOR */
+	uint8_t make;              /* RETURN_GENERATOR */
 	uint8_t line, instruction; /* INSTRUMENTED_LINE, INSTRUMENTED_INSTRUCTION */
 };
 
@@ -26,27 +26,44 @@ struct version_layout {
 	struct opcodes opcodes;
 };
 
-#define STATES_3_11 .created = -2, .suspended_first = -1, .suspended_last = -1, .executing = 0, \
-		    .completed = 1, .cleared = 4
-#define STATES_3_13 .created = -3, .suspended_first = -2, .suspended_last = -1, .executing = 0, \
-		    .completed = 1, .cleared = 4
-#define STATES_3_15 .created = 0, .suspended_first = 1, .suspended_last = 3, .executing = 4, \
-		    .completed = 5, .cleared = 5, .executes_first = 1
-#define CODE_NAMES .code_flags = 0x30, .code_filename = 0x70, .code_name = 0x78, \
-		   .code_qualname = 0x80, .code_linetable = 0x88
-#define GEN_3_12 .gen_previous_item = 0x30, .gen_running_async = 0x42, .gen_frame_state = 0x43, \
-		 .gen_iframe = 0x48, .frame_executable = 0, .frame_previous = 8, .frame_instr = 0x38
+#define STATES_3_11                                                                                \
+	.created = -2, .suspended_first = -1, .suspended_last = -1, .executing = 0,                \
+	.completed = 1, .cleared = 4
+#define STATES_3_13                                                                                \
+	.created = -3, .suspended_first = -2, .suspended_last = -1, .executing = 0,                \
+	.completed = 1, .cleared = 4
+#define STATES_3_15                                                                                \
+	.created = 0, .suspended_first = 1, .suspended_last = 3, .executing = 4, .completed = 5,   \
+	.cleared = 5, .executes_first = 1
+#define CODE_NAMES                                                                                 \
+	.code_flags = 0x30, .code_filename = 0x70, .code_name = 0x78, .code_qualname = 0x80,       \
+	.code_linetable = 0x88
+#define GEN_3_12                                                                                   \
+	.gen_previous_item = 0x30, .gen_running_async = 0x42, .gen_frame_state = 0x43,             \
+	.gen_iframe = 0x48, .frame_executable = 0, .frame_previous = 8, .frame_instr = 0x38
 #define UNICODE_3_12 .ascii_size = 40, .compact_size = 56
 
 static const struct version_layout versions[] = {
 	{
 		.minor = 0x030b,
-		.layout = { .gen_code = 0x10, .gen_previous_item = 0x38, .gen_running_async = 0x4a,
-			    .gen_frame_state = 0x4b, .gen_iframe = 0x50, .frame_executable = 0x20,
-			    .frame_previous = 0x30, .frame_instr = 0x38, .tstate_cframe = 0x38,
-			    .current_frame = 8, .tstate_exception = 0x60, CODE_NAMES,
-			    .code_first_line = 0x48, .code_instructions = 0xb8, .ascii_size = 48,
-			    .compact_size = 72, STATES_3_11, .exception_is_type = 1 },
+		.layout = { .gen_code = 0x10,
+			    .gen_previous_item = 0x38,
+			    .gen_running_async = 0x4a,
+			    .gen_frame_state = 0x4b,
+			    .gen_iframe = 0x50,
+			    .frame_executable = 0x20,
+			    .frame_previous = 0x30,
+			    .frame_instr = 0x38,
+			    .tstate_cframe = 0x38,
+			    .current_frame = 8,
+			    .tstate_exception = 0x60,
+			    CODE_NAMES,
+			    .code_first_line = 0x48,
+			    .code_instructions = 0xb8,
+			    .ascii_size = 48,
+			    .compact_size = 72,
+			    STATES_3_11,
+			    .exception_is_type = 1 },
 		.check = { .gen_basicsize = 0x50 + 0x48 },
 		.opcodes = { .for_iter = { 93 }, .send = { 123 }, .ret = { 83 }, .make = 75 },
 	},
@@ -58,8 +75,12 @@ static const struct version_layout versions[] = {
 			    .monitoring_lines = 0x28, .monitoring_opcodes = 0x38, UNICODE_3_12,
 			    STATES_3_11 },
 		.check = { .gen_basicsize = 0x48 + 0x48 },
-		.opcodes = { .for_iter = { 93, 62, 63, 64, 65, 248 }, .send = { 123, 168 },
-			     .ret = { 83, 121, 242, 247 }, .make = 75, .line = 254, .instruction = 253 },
+		.opcodes = { .for_iter = { 93, 62, 63, 64, 65, 248 },
+			     .send = { 123, 168 },
+			     .ret = { 83, 121, 242, 247 },
+			     .make = 75,
+			     .line = 254,
+			     .instruction = 253 },
 	},
 	{
 		.minor = 0x030d,
@@ -68,8 +89,12 @@ static const struct version_layout versions[] = {
 			    .code_monitoring = 0xb0, .monitoring_lines = 0x20,
 			    .monitoring_opcodes = 0x30, UNICODE_3_12, STATES_3_13 },
 		.check = { .gen_basicsize = 0x48 + 0x48 },
-		.opcodes = { .for_iter = { 72, 187, 188, 189, 190, 243 }, .send = { 104, 208 },
-			     .ret = { 36, 103, 239, 240 }, .make = 35, .line = 254, .instruction = 247 },
+		.opcodes = { .for_iter = { 72, 187, 188, 189, 190, 243 },
+			     .send = { 104, 208 },
+			     .ret = { 36, 103, 239, 240 },
+			     .make = 35,
+			     .line = 254,
+			     .instruction = 247 },
 	},
 	{
 		.minor = 0x030e,
@@ -79,8 +104,12 @@ static const struct version_layout versions[] = {
 			    .monitoring_opcodes = 0x70, .lines_header = 1, UNICODE_3_12,
 			    STATES_3_13 },
 		.check = { .gen_basicsize = 0x48 + 0x50 },
-		.opcodes = { .for_iter = { 70, 171, 172, 173, 174, 237 }, .send = { 106, 197 },
-			     .ret = { 35, 246 }, .make = 34, .line = 254, .instruction = 238 },
+		.opcodes = { .for_iter = { 70, 171, 172, 173, 174, 237 },
+			     .send = { 106, 197 },
+			     .ret = { 35, 246 },
+			     .make = 34,
+			     .line = 254,
+			     .instruction = 238 },
 	},
 	{
 		.minor = 0x030f,
@@ -91,7 +120,10 @@ static const struct version_layout versions[] = {
 			    STATES_3_15 },
 		.check = { .gen_basicsize = 0x48 + 0x50 },
 		.opcodes = { .for_iter = { 68, 174, 175, 176, 177, 178, 236 },
-			     .send = { 105, 202, 203, 204 }, .ret = { 33, 245 }, .make = 32, .line = 253,
+			     .send = { 105, 202, 203, 204 },
+			     .ret = { 33, 245 },
+			     .make = 32,
+			     .line = 253,
 			     .instruction = 237 },
 	},
 };
@@ -126,7 +158,7 @@ int layout_for_version(uint32_t version_hex, struct layout *out, struct layout_c
 /* Where a field of _Py_DebugOffsets lies, by version; all fields are uint64_t. 0: not published. */
 struct published {
 	const char *field;
-	size_t layout; /* offsetof(struct layout, …), a __u16 */
+	size_t layout;  /* offsetof(struct layout, …), a __u16 */
 	uint16_t at[3]; /* in 3.13, 3.14, 3.15 */
 };
 

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UTF8_MAX      4 /* bytes a code point */
-#define REPLACEMENT   0xfffd
-#define ELLIPSIS      "\xe2\x80\xa6"
-#define SURROGATES    0xd800
+#define UTF8_MAX       4 /* bytes a code point */
+#define REPLACEMENT    0xfffd
+#define ELLIPSIS       "\xe2\x80\xa6"
+#define SURROGATES     0xd800
 #define SURROGATES_END 0xe000
-#define UNICODE_END   0x110000
+#define UNICODE_END    0x110000
 
 static size_t put_utf8(char *out, uint32_t point)
 {

@@ -11,9 +11,9 @@
 #define GETTER_INSTRUCTIONS 8
 
 static const char *const getters[] = {
-	"PyThreadState_GetUnchecked",   /* 3.13 on */
-	"_PyThreadState_GetCurrent",    /* 3.12 on */
-	"_PyThreadState_UncheckedGet",  /* to 3.12 */
+	"PyThreadState_GetUnchecked",  /* 3.13 on */
+	"_PyThreadState_GetCurrent",   /* 3.12 on */
+	"_PyThreadState_UncheckedGet", /* to 3.12 */
 };
 
 struct getter {

@@ -146,15 +146,17 @@ static void attach_context(struct session *session, struct attachment *attachmen
 			absent = true;
 	}
 	if (absent)
-		session_warn(session, "%s has no USDT probes (built without --with-dtrace): "
-				      "no gc, import or audit lines from it",
+		session_warn(session,
+			     "%s has no USDT probes (built without --with-dtrace): "
+			     "no gc, import or audit lines from it",
 			     attachment->image->path);
 }
 
 /* From now on, or no more, its hits count: all its probes are there. */
 static void set_watched(struct session *session, const struct attachment *attachment, bool on)
 {
-	__atomic_store_n(&session->skeleton->bss->watched[attachment->number], on, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&session->skeleton->bss->watched[attachment->number], on,
+			 __ATOMIC_SEQ_CST);
 }
 
 static void destroy(struct session *session, struct attachment *attachment)
@@ -170,8 +172,7 @@ bool is_attached(const struct session *session, const struct image_file *image, 
 	for (size_t i = 0; i < session->attachment_count; i++) {
 		const struct attachment *attachment = session->attachments[i];
 
-		if (attachment->image == image &&
-		    (attachment->pid == pid || attachment->pid == -1))
+		if (attachment->image == image && (attachment->pid == pid || attachment->pid == -1))
 			return true;
 	}
 	return false;

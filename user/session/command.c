@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A command of ours, from its first instruction. Until the interpreter is found it is traced with
- * ptrace, which stops it at each exec before anything of the new image runs: a shell script or
- * `env` may stand between. Then it is let go; nothing of ptrace remains while Python runs.
+ * A command of ours, from its first instruction. Until an interpreter is found it is traced with
+ * ptrace, with what it forks: each exec stops before anything of the new image runs, since a shell
+ * script or `env` may stand between. A Python is let go at once; nothing of ptrace remains while it
+ * runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,10 @@
 
 #include "session/internal.h"
 #include "session/loader.h"
+
+#define PTRACE_OPTIONS                                                                             \
+	(PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL)
+#define STOP_EVENT(status) ((status) >> 16)
 
 static void run_child(char *const *argv, int failure)
 {
@@ -41,65 +46,66 @@ static int await_child(struct command *command)
 
 	if (waitpid(command->pid, &status, __WALL) != command->pid || !WIFSTOPPED(status))
 		return -ECHILD;
-	if (ptrace(PTRACE_SETOPTIONS, command->pid, NULL, PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL))
+	if (ptrace(PTRACE_SETOPTIONS, command->pid, NULL, PTRACE_OPTIONS))
 		return -errno;
 	return ptrace(PTRACE_CONT, command->pid, NULL, NULL) ? -errno : 0;
 }
 
-static bool attach_now(struct session *session, char *why)
+static bool attach_now(struct session *session, pid_t pid, char *why)
 {
 	char executable[PATH_MAX], link[64];
 	struct image_file *image;
 	ssize_t size;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", session->command.pid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
 	size = readlink(link, executable, sizeof(executable) - 1);
 	if (size < 0)
 		return false;
 	executable[size] = 0;
-	if (images_of_executable(&session->images, executable, &image, why))
+	/* the name may mean another file to us than to it (chroot); the link does not */
+	if (images_of_executable(&session->images, link, &image, why) &&
+	    images_of_executable(&session->images, executable, &image, why))
 		return false;
-	return !attach_image(session, image, session->command.pid, why);
+	return !attach_image(session, image, pid, why) && !target_add(session, pid);
 }
 
-static void let_go(struct command *command, int signal)
+/* A traced process stopped: at an exec, after a fork, or for a signal on its way. */
+static void on_stop(struct session *session, pid_t pid, int status)
 {
-	ptrace(PTRACE_DETACH, command->pid, NULL, (void *)(long)signal);
-	command->traced = false;
-}
-
-static void on_stop(struct session *session, int status)
-{
-	struct command *command = &session->command;
-	bool at_exec = status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8);
+	int event = STOP_EVENT(status), signal = WSTOPSIG(status);
 	char why[IMAGE_WHY_MAX] = "";
 
-	if (!at_exec) { /* a signal on its way */
-		ptrace(PTRACE_CONT, command->pid, NULL, (void *)(long)WSTOPSIG(status));
+	if (event == PTRACE_EVENT_EXEC && attach_now(session, pid, why)) {
+		session->command.attached = true;
+		if (pid == session->command.pid)
+			session->command.traced = false;
+		ptrace(PTRACE_DETACH, pid, NULL, NULL);
 		return;
 	}
-	if (attach_now(session, why)) {
-		command->attached = true;
-		let_go(command, 0);
-		return;
-	}
-	ptrace(PTRACE_CONT, command->pid, NULL, NULL);
+	/* a new child begins with a SIGSTOP of ptrace's own */
+	if (event || (signal == SIGSTOP && pid != session->command.pid))
+		signal = 0;
+	ptrace(PTRACE_CONT, pid, NULL, (void *)(long)signal);
 }
 
 void command_step(struct session *session)
 {
 	struct command *command = &session->command;
 	int status;
+	pid_t pid;
 
-	while (command->pid && !command->ended &&
-	       waitpid(command->pid, &status, WNOHANG | __WALL) == command->pid) {
+	if (!command->pid || command->ended)
+		return;
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
 		if (WIFSTOPPED(status)) {
-			on_stop(session, status);
+			on_stop(session, pid, status);
 			continue;
 		}
+		target_remove(session, pid);
+		if (pid != command->pid)
+			continue;
 		command->ended = true;
 		command->status = status;
-		target_remove(session, command->pid);
 	}
 }
 

@@ -39,10 +39,11 @@ static void name_version(const struct image_file *image, char *why)
 	unsigned major, minor;
 
 	name = strstr(name ? name : image->path, "python");
-	if (image->interpreter.version_hex || !name || sscanf(name, "python%u.%u", &major, &minor) != 2)
+	if (image->interpreter.version_hex || !name ||
+	    sscanf(name, "python%u.%u", &major, &minor) != 2)
 		return;
-	snprintf(why, INTERPRETER_WHY_MAX, "CPython %u.%u is not supported: 3.11 to 3.15 are", major,
-		 minor);
+	snprintf(why, INTERPRETER_WHY_MAX, "CPython %u.%u is not supported: 3.11 to 3.15 are",
+		 major, minor);
 }
 
 static int analyse(struct image_file *image, char *why)
@@ -54,7 +55,8 @@ static int analyse(struct image_file *image, char *why)
 	err = elf_file_open(image->open_path, &image->elf);
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", image->path,
-			 err == -ENOEXEC ? "not an x86-64 ELF file" : strerror(-err));
+			 err == -ENOEXEC ? "not an x86-64 ELF file: give an interpreter" :
+					   strerror(-err));
 		return err == -ENOEXEC ? -ENOENT : err;
 	}
 	err = interpreter_read(image->elf, &image->interpreter, reason);
@@ -104,8 +106,8 @@ static int open_image(const char *path, const char *shown, struct image_file **o
 	return 0;
 }
 
-int images_add(struct images *images, const char *path, const char *shown,
-	       struct image_file **out, char *why)
+int images_add(struct images *images, const char *path, const char *shown, struct image_file **out,
+	       char *why)
 {
 	struct image_file *image;
 	int err = open_image(path, shown, &image, why);
@@ -192,8 +194,10 @@ int images_of_process(struct images *images, pid_t pid, struct image_file **out,
 	int err = maps_read(pid, &maps, &count);
 
 	if (err == -ESRCH || err == -EACCES || err == -EPERM) {
-		snprintf(why, IMAGE_WHY_MAX, err == -ESRCH ? "no such process" :
-							     "not allowed to look at it: CAP_SYS_PTRACE is needed");
+		snprintf(why, IMAGE_WHY_MAX,
+			 err == -ESRCH ? "no such process: it may have ended" :
+					 "not allowed to look at it: needs CAP_SYS_PTRACE, and a "
+					 "process that the kernel lets be looked at");
 		return err == -EPERM ? -EACCES : err;
 	}
 	if (err && err != -ENOEXEC)
@@ -203,7 +207,7 @@ int images_of_process(struct images *images, pid_t pid, struct image_file **out,
 		(*out)->musl = maps_musl(maps, count);
 	maps_free(maps, count);
 	if (err == -ENOENT)
-		snprintf(why, IMAGE_WHY_MAX, "not a CPython process");
+		snprintf(why, IMAGE_WHY_MAX, "not a CPython process: genscope doctor lists those");
 	return err;
 }
 

@@ -18,7 +18,8 @@
 
 struct image_file {
 	char path[4096]; /* as somebody would name it; for messages */
-	char open_path[64]; /* /proc/self/fd/N: opens this very inode, whatever happens to the name */
+	char open_path
+		[64]; /* /proc/self/fd/N: opens this very inode, whatever happens to the name */
 	int fd;
 	uint64_t device, inode;
 	struct elf_file *elf;
@@ -38,8 +39,8 @@ struct images {
 /* Opens and analyses a file, or finds it among those known (by device and inode). `shown` is the name
  * for messages. 0; -ENOENT no CPython in it; -ENOTSUP not a known one; else -errno. `why`
  * (IMAGE_WHY_MAX bytes) then says it in words. */
-int images_add(struct images *images, const char *path, const char *shown,
-	       struct image_file **out, char *why);
+int images_add(struct images *images, const char *path, const char *shown, struct image_file **out,
+	       char *why);
 
 /* The interpreter file that a process maps. -ESRCH gone, -EACCES not allowed to look, -ENOENT no
  * CPython, -ENOTSUP as above. */

@@ -30,7 +30,7 @@ struct later {
 
 struct command {
 	pid_t pid;
-	bool traced;   /* by ptrace, until its interpreter is found */
+	bool traced; /* by ptrace, until its interpreter is found */
 	bool attached;
 	bool ended;
 	int status;

@@ -101,8 +101,9 @@ static int load(struct session *session, char *why)
 	if (!err)
 		err = genscope_bpf__attach(session->skeleton); /* the tracepoints */
 	if (err) {
-		snprintf(why, IMAGE_WHY_MAX, "the kernel refuses the BPF programs (%s): "
-					     "Linux 5.17 or later is needed; -v shows its words",
+		snprintf(why, IMAGE_WHY_MAX,
+			 "the kernel refuses the BPF programs (%s): "
+			 "Linux 5.17 or later is needed; -v shows its words",
 			 strerror(-err));
 		return -EPERM;
 	}
@@ -175,8 +176,8 @@ int session_poll(struct session *session, int timeout_ms)
 	return ring_buffer__consume(session->ring);
 }
 
-void session_set_verdict(struct session *session, uint64_t process, uint64_t address,
-			 uint32_t code, uint32_t verdict)
+void session_set_verdict(struct session *session, uint64_t process, uint64_t address, uint32_t code,
+			 uint32_t verdict)
 {
 	struct code_key key = { .process = process, .address = address };
 	struct code_entry entry = { .code = code, .verdict = verdict };
@@ -206,7 +207,8 @@ void session_stats(const struct session *session, struct session_stats *out)
 	memset(out, 0, sizeof(*out));
 	for (int slot = 0; slot < COUNTER_SLOTS; slot++)
 		for (int stat = 0; stat < STAT_COUNT; stat++)
-			out->value[stat] += __atomic_load_n(&slots[slot].value[stat], __ATOMIC_RELAXED);
+			out->value[stat] +=
+				__atomic_load_n(&slots[slot].value[stat], __ATOMIC_RELAXED);
 	out->missed = misses(session);
 }
 

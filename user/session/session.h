@@ -20,15 +20,16 @@ struct session;
 enum session_context { CONTEXT_GC = 1, CONTEXT_IMPORT = 2, CONTEXT_AUDITS = 4 };
 
 struct session_options {
-	unsigned kinds;            /* bits 1 << enum object_kind */
+	unsigned kinds; /* bits 1 << enum object_kind */
 	uint64_t min_run_ns, min_suspended_ns;
-	bool filter_codes;         /* the reader gives verdicts (session_set_verdict) */
-	bool watch_exec;           /* later processes may become targets: --all, --cgroup */
-	unsigned context;          /* enum session_context, or-ed */
-	size_t ring_bytes;         /* 0: default; a power of two */
-	size_t objects_max;        /* 0: default */
+	bool filter_codes;  /* the reader gives verdicts (session_set_verdict) */
+	bool watch_exec;    /* later processes may become targets: --all, --cgroup */
+	unsigned context;   /* enum session_context, or-ed */
+	size_t ring_bytes;  /* 0: default; a power of two */
+	size_t objects_max; /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
-	int (*record)(void *ctx, const void *bytes, size_t size); /* one record; < 0 stops the poll */
+	int (*record)(void *ctx, const void *bytes,
+		      size_t size); /* one record; < 0 stops the poll */
 	void *ctx;
 };
 
@@ -69,8 +70,8 @@ size_t session_targets(const struct session *session);
 void session_detach(struct session *session);
 
 /* The reader's word on a code object: struct code_entry.verdict. */
-void session_set_verdict(struct session *session, uint64_t process, uint64_t address,
-			 uint32_t code, uint32_t verdict);
+void session_set_verdict(struct session *session, uint64_t process, uint64_t address, uint32_t code,
+			 uint32_t verdict);
 
 struct session_stats {
 	uint64_t value[STAT_COUNT]; /* enum statistic, summed over processors */

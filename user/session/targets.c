@@ -16,7 +16,8 @@
 #include "session/internal.h"
 #include "target/process.h"
 
-#define LATER_FIRST_NS 5000000ull /* a loader maps its libraries within milliseconds; doubled each time */
+#define LATER_FIRST_NS                                                                             \
+	5000000ull /* a loader maps its libraries within milliseconds; doubled each time */
 
 bool target_known(const struct session *session, pid_t pid)
 {
@@ -74,7 +75,8 @@ int session_attach_process(struct session *session, pid_t pid, char *why)
 	int err;
 
 	if (process_identify(pid, &id)) {
-		snprintf(why, IMAGE_WHY_MAX, "no such process");
+		snprintf(why, IMAGE_WHY_MAX,
+			 "no such process: genscope doctor lists those that run CPython");
 		return -ESRCH;
 	}
 	err = images_of_process(&session->images, pid, &image, why);
@@ -129,7 +131,9 @@ int session_attach_all(struct session *session, const char *cgroup, char *why)
 	err = cgroup ? process_cgroup_members(cgroup, &pids, &count) : process_list(&pids, &count);
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "%s: %s", cgroup ? cgroup : "/proc",
-			 cgroup && err == -ENOENT ? "no such cgroup" : strerror(-err));
+			 cgroup && err == -ENOENT ?
+				 "no such cgroup: give its directory below /sys/fs/cgroup" :
+				 strerror(-err));
 		return err;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -151,7 +155,8 @@ static void try_later(struct session *session, pid_t pid, unsigned tries, bool f
 	if (tries >= LATER_TRIES)
 		return;
 	if (session->later_count == LATER_MAX) {
-		session_lacks(session, "too many processes started at once: some were not looked at");
+		session_lacks(session,
+			      "too many processes started at once: some were not looked at");
 		return;
 	}
 	later = &session->later[session->later_count++];
@@ -199,6 +204,9 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		return;
 	}
 	detach_process(session, pid);
+	if (!err)
+		session_lacks(session, "a process that executes another interpreter is not seen in "
+				       "its first milliseconds");
 	if (!err)
 		err = was_target && !session->options.watch_exec ?
 			      session_attach_process(session, pid, why) :
@@ -253,7 +261,7 @@ void targets_on_event(struct session *session, const struct process_record *reco
 		forked(session, pid, (pid_t)record->other);
 		break;
 	case PROCESS_EXEC:
-		if (pid != session->command.pid || !session->command.traced)
+		if (!session->command.traced) /* else ptrace has seen it */
 			executed(session, pid, 0);
 		break;
 	case PROCESS_EXIT:

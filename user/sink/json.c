@@ -11,8 +11,9 @@
 #include "model/names.h"
 #include "sink/sink.h"
 
-#define SECOND_NS  1000000000ll
-#define LINE_BYTES 1024 /* a transition without its code's piece: constants and at most 12 numbers */
+#define SECOND_NS 1000000000ll
+#define LINE_BYTES                                                                                 \
+	1024 /* a transition without its code's piece: constants and at most 12 numbers */
 
 #define PUT(out, literal) (memcpy(out, literal, sizeof(literal) - 1), (out) + sizeof(literal) - 1)
 
@@ -51,7 +52,8 @@ static char *put_time(struct sink *sink, char *out, uint64_t ts_ns)
 
 	if (second != sink->second) {
 		gmtime_r(&second, &when);
-		strftime(sink->second_text, sizeof(sink->second_text), "\"%Y-%m-%dT%H:%M:%S.", &when);
+		strftime(sink->second_text, sizeof(sink->second_text), "\"%Y-%m-%dT%H:%M:%S.",
+			 &when);
 		sink->second = second;
 	}
 	out = put_word(out, sink->second_text);
@@ -129,7 +131,8 @@ static void write_transition(struct sink *sink, const struct event *event)
 	out = put_state(PUT(out, ",\"from\":"), t->kind, t->from);
 	out = put_state(PUT(out, ",\"to\":"), t->kind, t->to);
 	out = put_word(PUT(out, ",\"via\":\""), name_of_via(t->via));
-	out = put_or_null(PUT(out, "\",\"run_ns\":"), t->head.flags & TRANSITION_HAS_RUN, t->run_ns);
+	out = put_or_null(PUT(out, "\",\"run_ns\":"), t->head.flags & TRANSITION_HAS_RUN,
+			  t->run_ns);
 	out = put_or_null(PUT(out, ",\"suspended_ns\":"), t->head.flags & TRANSITION_HAS_SUSPENDED,
 			  t->suspended_ns);
 	out = put_or_null(PUT(out, ",\"parent\":"), t->parent, t->parent);
@@ -145,8 +148,9 @@ static char *put_name(char *out, const char *name)
 
 static void write_context(struct sink *sink, const struct event *event)
 {
-	static const char *const types[] = { [EVENT_GC] = "gc", [EVENT_IMPORT] = "import",
-					     [EVENT_AUDIT] = "audit" };
+	static const char *const types[] = {
+		[EVENT_GC] = "gc", [EVENT_IMPORT] = "import", [EVENT_AUDIT] = "audit"
+	};
 	char *out = writer_room(sink->writer, LINE_BYTES);
 
 	out = put_word(PUT(out, "{\"type\":\""), types[event->type]);

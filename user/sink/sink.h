@@ -27,7 +27,7 @@ struct summary {
 
 struct sink {
 	const struct sink_ops *ops;
-	struct writer *writer; /* borrowed */
+	struct writer *writer;      /* borrowed */
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	bool color;
 	/* the second last formatted: times of day are costly */

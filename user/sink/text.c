@@ -51,8 +51,8 @@ static const char *base_name(const char *path)
 static void text_begin(struct sink *sink)
 {
 	writer_printf(sink->writer, "%s%-15s %7s %6s %-4s %-9s   %-9s %-10s %-17s %s%s\n",
-		      sink->color ? "\033[1m" : "", "TIME", "PID", "ID", "KIND", "FROM", "TO", "VIA",
-		      "TOOK", "FUNCTION", sink->color ? "\033[0m" : "");
+		      sink->color ? "\033[1m" : "", "TIME", "PID", "ID", "KIND", "FROM", "TO",
+		      "VIA", "TOOK", "FUNCTION", sink->color ? "\033[0m" : "");
 }
 
 static void text_transition(struct sink *sink, const struct event *event)
@@ -106,7 +106,8 @@ static void text_event(struct sink *sink, const struct event *event)
 static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *since)
 {
 	put_clock(sink, ts_ns);
-	writer_printf(sink->writer, "LOST %llu events (ring full %llu, map full %llu, faults %llu)\n",
+	writer_printf(sink->writer,
+		      "LOST %llu events (ring full %llu, map full %llu, faults %llu)\n",
 		      (unsigned long long)(since->ring + since->map_full + since->fault),
 		      (unsigned long long)since->ring, (unsigned long long)since->map_full,
 		      (unsigned long long)since->fault);
@@ -118,8 +119,8 @@ static void text_end(struct sink *sink, const struct summary *s)
 	char duration[24];
 
 	format_duration(s->duration_ns, duration, sizeof(duration));
-	writer_printf(sink->writer, "\n%llu transitions and context events of %llu objects in %s\n",
-		      (unsigned long long)s->events, (unsigned long long)s->objects, duration);
+	writer_printf(sink->writer, "\n%llu events in %s, %llu objects followed\n",
+		      (unsigned long long)s->events, duration, (unsigned long long)s->objects);
 	writer_printf(sink->writer,
 		      "hits %llu = events %llu + filtered %llu + causes %llu + redundant %llu + "
 		      "strangers %llu + lost %llu%s\n",
@@ -127,13 +128,13 @@ static void text_end(struct sink *sink, const struct summary *s)
 		      (unsigned long long)s->filtered, (unsigned long long)s->causes,
 		      (unsigned long long)s->redundant, (unsigned long long)s->strangers,
 		      (unsigned long long)lost, s->closes ? "" : "  DOES NOT CLOSE");
-	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage %s\n",
+	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage: %s\n",
 		      (unsigned long long)s->anomalies, (unsigned long long)s->stepped_hits,
 		      s->coverage);
 	if (lost)
-		writer_printf(sink->writer,
-			      "lost: ring full %llu, map full %llu, faults %llu\n",
-			      (unsigned long long)s->lost.ring, (unsigned long long)s->lost.map_full,
+		writer_printf(sink->writer, "lost: ring full %llu, map full %llu, faults %llu\n",
+			      (unsigned long long)s->lost.ring,
+			      (unsigned long long)s->lost.map_full,
 			      (unsigned long long)s->lost.fault);
 }
 

@@ -20,8 +20,8 @@ struct writer {
 
 /* `path` NULL or "-" is standard output. -errno when it cannot be opened. */
 int writer_open(struct writer *writer, const char *path);
-int writer_flush(struct writer *writer);  /* 0 or the first error */
-int writer_close(struct writer *writer);  /* flushes; 0 or the first error */
+int writer_flush(struct writer *writer); /* 0 or the first error */
+int writer_close(struct writer *writer); /* flushes; 0 or the first error */
 
 /* Room for `size` bytes at the returned place, size <= WRITER_ROOM; then writer_used() says how many
  * were put there. Never NULL. */

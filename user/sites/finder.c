@@ -19,7 +19,9 @@
 #include "sites/store.h"
 
 #define CANDIDATES_MAX 512
-#define EVAL_JUMPS_MIN 3 /* so many jumps from the evaluation loop into it make a range its cold part */
+#define GUARD_REACH    24 /* instructions between a guard and the copy it guards */
+#define EVAL_JUMPS_MIN                                                                             \
+	3 /* so many jumps from the evaluation loop into it make a range its cold part */
 
 struct finder {
 	const struct elf_file *file;
@@ -80,14 +82,30 @@ static bool in_eval(const struct finder *finder, const struct code_range *range)
 	       range->jumps_from >= EVAL_JUMPS_MIN;
 }
 
-static uint8_t where(const struct finder *finder, const struct code_range *range)
+static bool is_slot(const struct finder *finder, uint64_t address)
 {
-	const char *name = interpreter_function_name(finder->interpreter, range->start);
+	const char *name = interpreter_function_name(finder->interpreter, address);
 
+	return name && (!strcmp(name, "gen_iternext") || !strcmp(name, "PyGen_am_send"));
+}
+
+/* Which kind of function resumes here. A compiler that knows its profile copies gen_iternext() into its
+ * callers, behind a comparison of the slot with its address. */
+static uint8_t where(const struct finder *finder, const struct insn_list *list, size_t store,
+		     const struct code_range *range)
+{
 	if (in_eval(finder, range))
 		return SITE_IN_EVAL;
-	if (name && (!strcmp(name, "gen_iternext") || !strcmp(name, "PyGen_am_send")))
+	if (is_slot(finder, range->start))
 		return SITE_IN_SLOT;
+	for (size_t i = store > GUARD_REACH ? store - GUARD_REACH : 0; i < store; i++) {
+		const struct insn *insn = &list->at[i];
+		uint64_t address = insn->memory.rip_target;
+
+		if ((insn->compared && is_slot(finder, insn->compared)) ||
+		    (address && is_slot(finder, address)))
+			return SITE_IN_SLOT;
+	}
 	return SITE_ANYWHERE;
 }
 
@@ -133,8 +151,7 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 		      const struct store *store, const struct code_range *range)
 {
 	const struct insn *insn = &list->at[store->index];
-	struct slide slide = { .index = store->index, .reg = store->base,
-			       .addend = store->addend };
+	struct slide slide = { .index = store->index, .reg = store->base, .addend = store->addend };
 	struct found_site *found;
 
 	slide_forward(list, store->index + 1, store->base, store->addend, &slide);
@@ -147,7 +164,7 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 	found->site.reg = slide.reg;
 	found->site.addend = slide.addend;
 	found->site.role = store->role;
-	found->site.where = where(finder, range);
+	found->site.where = where(finder, list, store->index, range);
 	if (slide.emulated)
 		found->site.from = VALUE_MEMORY;
 	else
@@ -173,8 +190,8 @@ static void note_store(struct finder *finder, const struct store *store)
 	out->has_create |= store->value == layout->created;
 	out->has_run |= store->value == layout->executing;
 	out->has_close |= store->value == layout->cleared || store->value == layout->completed;
-	out->has_suspend |= store->value >= layout->suspended_first &&
-			    store->value <= layout->suspended_last;
+	out->has_suspend |=
+		store->value >= layout->suspended_first && store->value <= layout->suspended_last;
 }
 
 /* Does this function surely handle generators? Then its lesser stores are believed too. */

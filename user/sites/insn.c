@@ -14,23 +14,27 @@ static uint8_t general_register(unsigned reg)
 {
 	switch (reg) {
 #define WIDTHS(index, a, b, c, d)                                                                  \
-	case X86_REG_##a: case X86_REG_##b: case X86_REG_##c: case X86_REG_##d: return index;
-	WIDTHS(GPR_RAX, RAX, EAX, AX, AL)
-	WIDTHS(GPR_RBX, RBX, EBX, BX, BL)
-	WIDTHS(GPR_RCX, RCX, ECX, CX, CL)
-	WIDTHS(GPR_RDX, RDX, EDX, DX, DL)
-	WIDTHS(GPR_RSI, RSI, ESI, SI, SIL)
-	WIDTHS(GPR_RDI, RDI, EDI, DI, DIL)
-	WIDTHS(GPR_RBP, RBP, EBP, BP, BPL)
-	WIDTHS(GPR_RSP, RSP, ESP, SP, SPL)
-	WIDTHS(GPR_R8, R8, R8D, R8W, R8B)
-	WIDTHS(GPR_R9, R9, R9D, R9W, R9B)
-	WIDTHS(GPR_R10, R10, R10D, R10W, R10B)
-	WIDTHS(GPR_R11, R11, R11D, R11W, R11B)
-	WIDTHS(GPR_R12, R12, R12D, R12W, R12B)
-	WIDTHS(GPR_R13, R13, R13D, R13W, R13B)
-	WIDTHS(GPR_R14, R14, R14D, R14W, R14B)
-	WIDTHS(GPR_R15, R15, R15D, R15W, R15B)
+	case X86_REG_##a:                                                                          \
+	case X86_REG_##b:                                                                          \
+	case X86_REG_##c:                                                                          \
+	case X86_REG_##d:                                                                          \
+		return index;
+		WIDTHS(GPR_RAX, RAX, EAX, AX, AL)
+		WIDTHS(GPR_RBX, RBX, EBX, BX, BL)
+		WIDTHS(GPR_RCX, RCX, ECX, CX, CL)
+		WIDTHS(GPR_RDX, RDX, EDX, DX, DL)
+		WIDTHS(GPR_RSI, RSI, ESI, SI, SIL)
+		WIDTHS(GPR_RDI, RDI, EDI, DI, DIL)
+		WIDTHS(GPR_RBP, RBP, EBP, BP, BPL)
+		WIDTHS(GPR_RSP, RSP, ESP, SP, SPL)
+		WIDTHS(GPR_R8, R8, R8D, R8W, R8B)
+		WIDTHS(GPR_R9, R9, R9D, R9W, R9B)
+		WIDTHS(GPR_R10, R10, R10D, R10W, R10B)
+		WIDTHS(GPR_R11, R11, R11D, R11W, R11B)
+		WIDTHS(GPR_R12, R12, R12D, R12W, R12B)
+		WIDTHS(GPR_R13, R13, R13D, R13W, R13B)
+		WIDTHS(GPR_R14, R14, R14D, R14W, R14B)
+		WIDTHS(GPR_R15, R15, R15D, R15W, R15B)
 #undef WIDTHS
 	default:
 		return INSN_NO_REG;
@@ -41,11 +45,16 @@ static uint8_t general_register(unsigned reg)
 static uint8_t written_register(unsigned reg)
 {
 	switch (reg) {
-	case X86_REG_AH: return GPR_RAX;
-	case X86_REG_BH: return GPR_RBX;
-	case X86_REG_CH: return GPR_RCX;
-	case X86_REG_DH: return GPR_RDX;
-	default: return general_register(reg);
+	case X86_REG_AH:
+		return GPR_RAX;
+	case X86_REG_BH:
+		return GPR_RBX;
+	case X86_REG_CH:
+		return GPR_RCX;
+	case X86_REG_DH:
+		return GPR_RDX;
+	default:
+		return general_register(reg);
 	}
 }
 
@@ -138,10 +147,13 @@ static void decode_move(struct insn *out, const cs_insn *in)
 	}
 }
 
-static void decode_stack(struct insn *out, const cs_insn *in)
+static void decode_constant(struct insn *out, const cs_insn *in)
 {
 	const cs_x86 *x86 = &in->detail->x86;
 
+	if (x86->op_count == 2 && in->id == X86_INS_CMP && x86->operands[0].type == X86_OP_REG &&
+	    x86->operands[1].type == X86_OP_IMM)
+		out->compared = (uint64_t)x86->operands[1].imm;
 	if ((in->id != X86_INS_SUB && in->id != X86_INS_ADD) || x86->op_count != 2 ||
 	    x86->operands[0].type != X86_OP_REG || x86->operands[0].reg != X86_REG_RSP ||
 	    x86->operands[1].type != X86_OP_IMM)
@@ -167,7 +179,7 @@ static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 		if (in->detail->x86.operands[i].type == X86_OP_MEM)
 			decode_memory(out, in, &in->detail->x86.operands[i], i == 0);
 	decode_move(out, in);
-	decode_stack(out, in);
+	decode_constant(out, in);
 	if (cs_regs_access(handle, in, read, &read_count, written, &written_count)) {
 		out->written = 0xffff; /* not known: believe nothing after it */
 		return;

@@ -13,41 +13,42 @@
 
 enum insn_flow {
 	FLOW_NEXT = 0,
-	FLOW_CALL,          /* direct, `target` */
+	FLOW_CALL, /* direct, `target` */
 	FLOW_CALL_INDIRECT,
-	FLOW_JUMP,          /* direct, unconditional */
+	FLOW_JUMP, /* direct, unconditional */
 	FLOW_JUMP_INDIRECT,
-	FLOW_BRANCH,        /* conditional */
-	FLOW_RETURN,        /* also ud2, hlt: control does not come out below */
+	FLOW_BRANCH, /* conditional */
+	FLOW_RETURN, /* also ud2, hlt: control does not come out below */
 };
 
 #define INSN_NO_REG 0xff
 
 struct insn_memory {
 	bool present;
-	bool stored;    /* written by the instruction (its destination) */
+	bool stored; /* written by the instruction (its destination) */
 	bool indexed;
-	uint8_t base;   /* enum site_register, INSN_NO_REG for none or rip */
-	uint8_t size;   /* bytes accessed; 0 for lea */
+	uint8_t base; /* enum site_register, INSN_NO_REG for none or rip */
+	uint8_t size; /* bytes accessed; 0 for lea */
 	int64_t disp;
 	uint64_t rip_target; /* absolute address when rip-relative, else 0 */
 };
 
 struct insn {
 	uint64_t address;
-	uint64_t target; /* of a direct call, jump or branch */
+	uint64_t target;  /* of a direct call, jump or branch */
 	uint16_t written; /* bit 1 << enum site_register: any part of it is written */
 	uint8_t size;
-	uint8_t flow;    /* enum insn_flow */
-	bool emulated;   /* the kernel emulates it at a uprobe, see insn_is_emulated() */
-	bool join;       /* control can come here from elsewhere than the instruction before */
-	bool is_move;    /* plain mov: register to register, or the store below */
+	uint8_t flow;  /* enum insn_flow */
+	bool emulated; /* the kernel emulates it at a uprobe, see insn_is_emulated() */
+	bool join;     /* control can come here from elsewhere than the instruction before */
+	bool is_move;  /* plain mov: register to register, or the store below */
 	uint8_t move_from, move_to; /* registers of a 64-bit register move or of lea; else NO_REG */
 	int64_t move_add;           /* lea: move_to = move_from + move_add */
 	int32_t stack_add;          /* of `sub` and `add` of a constant to rsp: what is added */
+	uint64_t compared;          /* constant that a register is compared with, else 0 */
 	bool has_immediate;         /* of a store */
 	int64_t immediate;
-	uint8_t value_reg;          /* of a store from a register; its low bytes */
+	uint8_t value_reg; /* of a store from a register; its low bytes */
 	struct insn_memory memory;
 };
 

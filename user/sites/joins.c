@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS_MAX      16
-#define JUMP_NEAR         0xe9
-#define TWO_BYTE          0x0f
-#define JCC_NEAR(x)       (((x) & 0xf0) == 0x80)
-#define REX_W(x)          (((x) & 0xfb) == 0x48) /* 48 or 4c: lea to any 64-bit register */
-#define OPCODE_LEA        0x8d
-#define MODRM_RIP(x)      (((x) & 0xc7) == 0x05)
-#define SWITCH_ENTRIES    4096 /* bound for one table */
+#define SEGMENTS_MAX   16
+#define JUMP_NEAR      0xe9
+#define TWO_BYTE       0x0f
+#define JCC_NEAR(x)    (((x)&0xf0) == 0x80)
+#define REX_W(x)       (((x)&0xfb) == 0x48) /* 48 or 4c: lea to any 64-bit register */
+#define OPCODE_LEA     0x8d
+#define MODRM_RIP(x)   (((x)&0xc7) == 0x05)
+#define SWITCH_ENTRIES 4096 /* bound for one table */
 
 struct collector {
 	const struct elf_file *file;
@@ -107,7 +107,8 @@ static void scan_code(struct collector *collector, const struct elf_segment *seg
 		} else if (bytes[i] == TWO_BYTE && JCC_NEAR(bytes[i + 1])) {
 			end = segment->addr + i + 6;
 			target = end + (uint64_t)(int64_t)read_i32(bytes + i + 2);
-		} else if (REX_W(bytes[i]) && bytes[i + 1] == OPCODE_LEA && MODRM_RIP(bytes[i + 2])) {
+		} else if (REX_W(bytes[i]) && bytes[i + 1] == OPCODE_LEA &&
+			   MODRM_RIP(bytes[i + 2])) {
 			end = segment->addr + i + 7;
 			target = end + (uint64_t)(int64_t)read_i32(bytes + i + 3);
 			if (!elf_file_is_code(collector->file, target))
@@ -133,7 +134,8 @@ static void scan_data(struct collector *collector, const struct elf_segment *seg
 		uint64_t value;
 
 		memcpy(&value, segment->bytes + i, sizeof(value));
-		if (value >= collector->low && value < collector->high && range_of(collector, value))
+		if (value >= collector->low && value < collector->high &&
+		    range_of(collector, value))
 			add(collector, value);
 	}
 }
@@ -148,8 +150,9 @@ static int compare(const void *a, const void *b)
 int joins_collect(const struct elf_file *file, struct code_range *ranges, size_t count,
 		  const struct code_range *from, struct joins *out)
 {
-	struct collector collector = { .file = file, .ranges = ranges, .range_count = count,
-				       .out = out };
+	struct collector collector = {
+		.file = file, .ranges = ranges, .range_count = count, .out = out
+	};
 	struct elf_segment segments[SEGMENTS_MAX];
 	int found;
 

@@ -51,8 +51,10 @@ bool slide_forward(const struct insn_list *list, size_t from, uint8_t reg, int32
 		if (i > from && list->at[i - 1].address + list->at[i - 1].size != insn->address)
 			return false; /* bytes that could not be decoded */
 		if (insn->emulated) {
-			*out = (struct slide){ .index = i, .reg = holder,
-					       .addend = aliases.addend[holder], .stack = stack,
+			*out = (struct slide){ .index = i,
+					       .reg = holder,
+					       .addend = aliases.addend[holder],
+					       .stack = stack,
 					       .emulated = true };
 			return true;
 		}

@@ -16,11 +16,11 @@
  */
 
 struct slide {
-	size_t index;   /* of the instruction to probe */
-	uint8_t reg;    /* that holds the object (plus `addend`) there */
+	size_t index; /* of the instruction to probe */
+	uint8_t reg;  /* that holds the object (plus `addend`) there */
 	int32_t addend;
-	int32_t stack;  /* how far the stack pointer has gone down on the way, in bytes */
-	bool emulated;  /* false: nothing better was found, index is where it began */
+	int32_t stack; /* how far the stack pointer has gone down on the way, in bytes */
+	bool emulated; /* false: nothing better was found, index is where it began */
 };
 
 /* Begins at `from`: the instruction after a store, or the first of a function. At that point register

@@ -5,8 +5,8 @@
 
 #include "site.h"
 
-#define COMPANY_REACH 96 /* instructions before and after a store that are looked at */
-#define INIT_REACH    24
+#define COMPANY_REACH                 96 /* instructions before and after a store that are looked at */
+#define INIT_REACH                    24
 /* PyGenObject: gi_weakreflist, gi_name, gi_qualname, gi_exc_state { exc_value, previous_item } */
 #define WEAKREFS_BEFORE_PREVIOUS_ITEM 0x20
 #define HOOKS_BEFORE_RUNNING_ASYNC    2 /* ag_hooks_inited, ag_closed, ag_running_async */
@@ -16,7 +16,7 @@
 #define OPCODE_MOV_REG8  0x88
 #define MODRM_MOD(x)     ((x) >> 6)
 #define MODRM_REG(x)     ((x) >> 3 & 7)
-#define MODRM_RM(x)      ((x) & 7)
+#define MODRM_RM(x)      ((x)&7)
 #define RM_SIB           4
 #define MOD_DISP8        1
 
@@ -168,8 +168,7 @@ bool store_is_initialisation(const struct layout *layout, const struct insn_list
 
 	if (!store->constant)
 		return false;
-	if (store->role == SITE_RUNNING_ASYNC ? store->value != 0 :
-						store->value != layout->cleared)
+	if (store->role == SITE_RUNNING_ASYNC ? store->value != 0 : store->value != layout->cleared)
 		return false;
 	for (size_t i = first; i < list->count && i < store->index + INIT_REACH; i++) {
 		const struct insn_memory *memory = &list->at[i].memory;

@@ -16,12 +16,12 @@
  */
 
 struct store {
-	size_t index;     /* of the instruction */
-	int32_t addend;   /* object = base + addend */
-	uint8_t base;     /* enum site_register */
-	uint8_t role;     /* SITE_FRAME_STATE, SITE_RUNNING_ASYNC or SITE_BOTH */
+	size_t index;   /* of the instruction */
+	int32_t addend; /* object = base + addend */
+	uint8_t base;   /* enum site_register */
+	uint8_t role;   /* SITE_FRAME_STATE, SITE_RUNNING_ASYNC or SITE_BOTH */
 	bool constant;
-	int8_t value;     /* when constant: gi_frame_state, or ag_running_async if that is the role */
+	int8_t value; /* when constant: gi_frame_state, or ag_running_async if that is the role */
 	int8_t value_async; /* when constant and SITE_BOTH */
 	uint8_t value_reg;  /* when not */
 };

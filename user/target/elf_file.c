@@ -175,7 +175,9 @@ int elf_file_open(const char *path, struct elf_file **out)
 	err = -ENOEXEC;
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
 		goto out;
-	bytes = mmap(NULL, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* Shared: the kernel writes the breakpoints of everybody's uprobes, another genscope's among
+	 * them, into private mappings (valid_vma() in kernel/events/uprobes.c). */
+	bytes = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (bytes == MAP_FAILED) {
 		err = -errno;
 		goto out;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/names.h"
+#include "model/stream.h"
+#include "sink/sink.h"
+
+/*
+ * A stream of records that nobody vouches for, through the model and both sinks. The input is cut
+ * into records by control bytes (see next_record()). What must hold of any input is checked with
+ * abort().
+ */
+
+#define RECORD_MAX 8192
+
+struct fed {
+	struct sink *sinks[2];
+	uint64_t transitions, contexts;
+};
+
+static void touch(const char *text)
+{
+	volatile size_t length = strlen(text);
+
+	(void)length;
+}
+
+static int on_event(void *ctx, const struct event *event)
+{
+	struct fed *fed = ctx;
+	const struct transition_record *t = event->transition;
+
+	if (event->type == EVENT_TRANSITION) {
+		fed->transitions++;
+		if (!event->code || t->kind == KIND_NONE || t->kind >= KIND_COUNT ||
+		    t->from >= STATE_COUNT || t->to >= STATE_COUNT || t->via >= VIA_COUNT)
+			abort();
+		touch(event->code->name);
+		touch(event->code->qualname);
+		touch(event->code->file);
+	} else {
+		fed->contexts++;
+		if (event->type > EVENT_AUDIT || strlen(event->name) >= CONTEXT_NAME_BYTES)
+			abort();
+	}
+	for (int i = 0; i < 2; i++)
+		fed->sinks[i]->ops->event(fed->sinks[i], event);
+	return 0;
+}
+
+static bool is_wanted(void *ctx, const struct code *code)
+{
+	(void)ctx;
+	touch(code->qualname);
+	touch(code->file);
+	return code->first_line % 3 != 2;
+}
+
+static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
+{
+	(void)ctx;
+	if (wanted != (record->first_line % 3 != 2))
+		abort();
+}
+
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
+
+static size_t take(struct input *input, void *out, size_t size)
+{
+	size = size < input->left ? size : input->left;
+	memcpy(out, input->at, size);
+	input->at += size;
+	input->left -= size;
+	return size;
+}
+
+/* A record as the input says, its size right for its type unless the control byte has the top bit:
+ * then size and type are the input's too. Returns how many bytes of it there are. */
+static size_t next_record(struct input *input, uint8_t *bytes)
+{
+	static const size_t sizes[8] = { [RECORD_TRANSITION] = sizeof(struct transition_record),
+					 [RECORD_CODE] = sizeof(struct code_record),
+					 [RECORD_LINES] =
+						 sizeof(struct lines_record) + LINES_BYTES_SMALL,
+					 [RECORD_PROCESS] = sizeof(struct process_record),
+					 [RECORD_CONTEXT] = sizeof(struct context_record) };
+	uint8_t control[2] = {};
+	struct record_head head;
+	size_t size;
+
+	take(input, control, sizeof(control));
+	memset(bytes, 0, RECORD_MAX);
+	size = take(input, bytes, control[1] * 8u);
+	if (control[0] & 0x80)
+		return size;
+	memcpy(&head, bytes, sizeof(head));
+	head.type = control[0] & 7;
+	head.size = (uint32_t)sizes[head.type];
+	memcpy(bytes, &head, sizeof(head));
+	return head.size;
+}
+
+/* Each record in memory of its own, as long as it is and not a byte more. */
+static size_t feed_all(struct stream *stream, const uint8_t *bytes, size_t size)
+{
+	struct input input = { bytes, size };
+	uint8_t record[RECORD_MAX];
+	size_t records = 0;
+
+	for (; input.left; records++) {
+		size_t length = next_record(&input, record);
+		void *copy = malloc(length ? length : 1);
+
+		memcpy(copy, record, length);
+		if (stream_feed(stream, copy, length))
+			abort();
+		free(copy);
+	}
+	return records;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct writer writer;
+	struct sink text, json;
+	struct fed fed = { .sinks = { &text, &json } };
+	struct stream_callbacks callbacks = {
+		.event = on_event, .wanted = is_wanted, .verdict = on_verdict, .ctx = &fed
+	};
+	const struct stream_counts *counts;
+	struct stream *stream;
+	size_t records;
+
+	if (!size || stream_new(&callbacks, &stream))
+		return 0;
+	if (writer_open(&writer, "/dev/null"))
+		abort();
+	sink_init(&text, &sink_text, &writer, true);
+	sink_init(&json, &sink_json, &writer, false);
+	records = feed_all(stream, bytes, size);
+	counts = stream_counts(stream);
+	if (counts->transitions != fed.transitions || counts->contexts != fed.contexts ||
+	    fed.transitions + fed.contexts + counts->bad + counts->filtered > records)
+		abort();
+	stream_free(stream);
+	writer_close(&writer);
+	return 0;
+}

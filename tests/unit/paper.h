@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_TESTS_PAPER_H
+#define GENSCOPE_TESTS_PAPER_H
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sink/sink.h"
+#include "sink/writer.h"
+
+/*
+ * Something for a sink to write on, and what libjson-c reads there: strictly, so that what a lenient
+ * reader would forgive fails.
+ */
+
+/* A writer whose file is memory. */
+struct paper {
+	struct writer writer;
+	struct sink sink;
+	int fd;
+	char *text;
+};
+
+static inline void paper_open(struct paper *paper, const struct sink_ops *ops, bool color)
+{
+	memset(paper, 0, sizeof(*paper));
+	setenv("TZ", "UTC", 1);
+	tzset();
+	cr_assert_eq(writer_open(&paper->writer, NULL), 0);
+	paper->fd = memfd_create("paper", 0);
+	cr_assert(paper->fd >= 0);
+	paper->writer.fd = paper->fd;
+	sink_init(&paper->sink, ops, &paper->writer, color);
+	paper->sink.realtime_offset_ns = 0; /* the epoch, and UTC */
+}
+
+static inline const char *paper_text(struct paper *paper)
+{
+	off_t size;
+
+	cr_assert_eq(writer_flush(&paper->writer), 0);
+	size = lseek(paper->fd, 0, SEEK_END);
+	free(paper->text);
+	paper->text = calloc(1, (size_t)size + 1);
+	cr_assert_eq(pread(paper->fd, paper->text, (size_t)size, 0), size);
+	return paper->text;
+}
+
+static inline void paper_clear(struct paper *paper)
+{
+	writer_flush(&paper->writer);
+	cr_assert_eq(ftruncate(paper->fd, 0), 0);
+	lseek(paper->fd, 0, SEEK_SET);
+}
+
+static inline void paper_close(struct paper *paper)
+{
+	cr_assert_eq(writer_close(&paper->writer), 0);
+	close(paper->fd);
+	free(paper->text);
+}
+
+/* The one line on the paper, as an object that the caller puts. */
+static inline struct json_object *read_line(struct paper *paper)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	const char *text = paper_text(paper);
+	size_t size = strlen(text);
+	struct json_object *object;
+
+	cr_assert(size > 2 && text[size - 1] == '\n', "no line: %s", text);
+	cr_assert_eq(strchr(text, '\n') - text, (ptrdiff_t)size - 1, "two lines: %s", text);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, text, (int)size - 1);
+	cr_assert(object, "%s in %s", json_tokener_error_desc(json_tokener_get_error(tokener)),
+		  text);
+	cr_assert_eq(json_tokener_get_parse_end(tokener), size - 1);
+	json_tokener_free(tokener);
+	return object;
+}
+
+static inline void expect_string(struct json_object *object, const char *key, const char *expected)
+{
+	struct json_object *value;
+
+	cr_assert(json_object_object_get_ex(object, key, &value), "no %s", key);
+	if (!expected) {
+		cr_assert_null(value, "%s is not null", key);
+		return;
+	}
+	cr_assert_eq(json_object_get_type(value), json_type_string, "%s is no string", key);
+	cr_assert_eq((size_t)json_object_get_string_len(value), strlen(expected), "%s", key);
+	cr_assert_str_eq(json_object_get_string(value), expected, "%s", key);
+}
+
+static inline void expect_number(struct json_object *object, const char *key, uint64_t expected)
+{
+	struct json_object *value;
+
+	cr_assert(json_object_object_get_ex(object, key, &value), "no %s", key);
+	cr_assert_eq(json_object_get_type(value), json_type_int, "%s is no integer", key);
+	cr_assert_eq(json_object_get_uint64(value), expected, "%s is %" PRIu64, key,
+		     json_object_get_uint64(value));
+}
+
+static inline void expect_null(struct json_object *object, const char *key)
+{
+	expect_string(object, key, NULL);
+}
+
+static inline void expect_bool(struct json_object *object, const char *key, bool expected)
+{
+	struct json_object *value;
+
+	cr_assert(json_object_object_get_ex(object, key, &value), "no %s", key);
+	cr_assert_eq(json_object_get_type(value), json_type_boolean, "%s is no boolean", key);
+	cr_assert_eq(json_object_get_boolean(value), expected, "%s", key);
+}
+
+#endif
