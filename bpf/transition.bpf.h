@@ -209,6 +209,9 @@ static __always_inline u8 cause_of(const struct hit *hit, const struct thread *t
 	if (via == VIA_SEND && !hit->image->layout.code_monitoring &&
 	    caller_opcode(hit) == OPCODE_SEND)
 		return via_of_send(thread);
+	/* throw() goes on by gen_send() when what it delegated to returned */
+	if (via == VIA_SEND && object->delegated_via)
+		return object->delegated_via;
 	/* send() and throw() close nothing that did not run: they failed before, and are forgotten */
 	if (via && (to != STATE_CLOSED || is_close(via)))
 		return via;
@@ -523,8 +526,9 @@ static __always_inline void on_cause(const struct hit *hit, struct thread *threa
 			object->async_via = via;
 		return;
 	}
-	/* the finaliser calls gen_close() itself */
-	if (via == VIA_CLOSE && pending_via(thread, hit) == VIA_FINALIZE)
+	/* the finaliser calls gen_close(), and throw() gen_send(), themselves */
+	if ((via == VIA_CLOSE && pending_via(thread, hit) == VIA_FINALIZE) ||
+	    (via == VIA_SEND && pending_via(thread, hit) == VIA_THROW))
 		return;
 	if (via == VIA_CLOSE && (thread->delegated_via == VIA_FINALIZE || is_finalized(hit)))
 		via = VIA_FINALIZE;

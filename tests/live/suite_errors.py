@@ -2,6 +2,7 @@
 """What goes wrong: bad words, missing targets, missing rights, full disks, sudden deaths."""
 
 import glob
+import json
 import os
 import random
 import re
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from harness import Run, Skip, check, ended, equal, guard, load_stream
+from harness import Run, Skip, check, ended, equal, guard, load_stream, trace
 from procs import Process, Target, Tool
 from suite_runs import judge
 from textpatch import patched
@@ -299,13 +300,40 @@ def two_tracers(ctx):
         run.unharmed()
 
 
+def sites_unmoved(ctx):
+    """Another tracer's breakpoints must not get into the analysis of the file.
+
+    The kernel writes the breakpoints of a system-wide uprobe into every private mapping of the file, the analysing
+    tool's own too: it would find other instructions there, and put its probes into the middle of real ones.
+    """
+    def sites():
+        done = subprocess.run([ctx.genscope, "doctor", "--json", ctx.one.exe], capture_output=True, text=True,
+                              timeout=30, check=True)
+        return [site["address"] for site in json.loads(done.stdout)["sites"]]
+
+    before = sites()
+    host, inside = ctx.one.scratch()
+    with Tool(ctx.genscope, "trace", "-x", ctx.one.exe, "--json", "-o", os.path.join(host, "all.jsonl")) as tool:
+        tool.attached()
+        for _ in range(5):
+            equal("sites while another tracer is there", before, sites())
+        for number in range(3):
+            folder = os.path.join(host, str(number))
+            os.mkdir(folder)
+            judge(trace(ctx, ctx.one, "core.py", ["mon", "{out}/truth", "for_loop", "yield_from_throw", "close_finally"],
+                        folder=(folder, os.path.join(inside, str(number)))))
+        tool.signal(signal.SIGINT)
+        ended(tool, 20, "genscope")
+
+
 TESTS = {"no_such_pid": no_such_pid, "not_python": not_python, "old_python": old_python, "other_elf": other_elf,
          "not_an_elf": not_an_elf, "usage": usage, "help_and_version": help_and_version, "no_privilege": no_privilege,
          "missing_btf": missing_btf,
          "sigint": interrupted(signal.SIGINT), "sigterm": interrupted(signal.SIGTERM),
          "tracer_killed": tracer_killed, "target_killed": target_killed, "target_stopped": target_stopped,
          "pipe_closed": pipe_closed, "disk_full": disk_full, "no_folder": no_folder, "stdout": stdout,
-         "exits_meanwhile": exits_meanwhile, "deleted_interpreter": deleted_interpreter, "two_tracers": two_tracers}
+         "exits_meanwhile": exits_meanwhile, "deleted_interpreter": deleted_interpreter, "two_tracers": two_tracers,
+         "sites_unmoved": sites_unmoved}
 
 
 def run(ctx):

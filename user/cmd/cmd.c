@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sink/writer.h"
+
 #ifndef GENSCOPE_REVISION
 #define GENSCOPE_REVISION "release"
 #endif
@@ -26,6 +28,17 @@ void complain(const char *format, ...)
 void print_version(void)
 {
 	printf("genscope %s (%s)\n", GENSCOPE_VERSION, GENSCOPE_REVISION);
+}
+
+int close_output(struct writer *writer, const char *path, int status)
+{
+	int err = writer_close(writer);
+
+	if (!err || err == -EPIPE)
+		return status;
+	complain("%s: %s: the output is not complete", path ? path : "standard output",
+		 strerror(-err));
+	return EXIT_FAILED;
 }
 
 int exit_status_of(int err)

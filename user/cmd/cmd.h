@@ -20,6 +20,11 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void print_version(void);
 
+/* Closes the output, says what failed to be written, and returns the exit status: `status` if nothing
+ * did. A reader that went away (`| head`) is a normal end. `path` NULL is standard output. */
+struct writer;
+int close_output(struct writer *writer, const char *path, int status);
+
 /* The exit status for a negative errno of user/session/. */
 int exit_status_of(int err);
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +17,6 @@ struct doctor {
 	struct images images;
 	struct writer writer;
 };
-
-static int be_silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
 
 static void add_missing(struct diagnosis *d, bool missing, const char *what)
 {
@@ -194,7 +185,7 @@ int cmd_doctor(int argc, char **argv)
 	if (status)
 		return status;
 	catch_signals();
-	libbpf_set_print(be_silent);
+	features_set_verbose(doctor.options.verbose);
 	err = writer_open(&doctor.writer, doctor.options.output);
 	if (err) {
 		complain("%s: %s", doctor.options.output, strerror(-err));
@@ -207,13 +198,7 @@ int cmd_doctor(int argc, char **argv)
 		status = of_file(&doctor, doctor.path);
 	else
 		status = of_machine(&doctor);
-	err = writer_close(&doctor.writer);
-	if (err && err != -EPIPE) {
-		complain("%s: %s",
-			 doctor.options.output ? doctor.options.output : "standard output",
-			 strerror(-err));
-		status = EXIT_FAILED;
-	}
+	status = close_output(&doctor.writer, doctor.options.output, status);
 	images_free(&doctor.images);
 	return status;
 }

@@ -43,32 +43,50 @@ int parse_duration(const char *text, uint64_t *ns)
 			continue;
 		if (number * units[i].ns >= (double)INT64_MAX)
 			return -EINVAL;
-		*ns = (uint64_t)(number * units[i].ns);
+		*ns = (uint64_t)llround(number * units[i].ns);
 		return 0;
 	}
 	return -EINVAL;
 }
 
+/* The ] that closes a bracket expression, classes like [:alpha:] inside it skipped; NULL: none. */
+static const char *end_of_bracket(const char *c)
+{
+	c++;
+	if (*c == '!' || *c == '^')
+		c++;
+	if (*c == ']')
+		c++;
+	for (; *c && *c != ']'; c++) {
+		char kind = c[0] == '[' ? c[1] : 0;
+
+		if (*c == '\\' && c[1])
+			c++;
+		if (kind != ':' && kind != '.' && kind != '=')
+			continue;
+		for (c += 2; *c && !(*c == kind && c[1] == ']'); c++)
+			;
+		if (!*c++)
+			return NULL;
+	}
+	return *c ? c : NULL;
+}
+
 bool glob_is_valid(const char *glob)
 {
-	bool open = false;
-
 	if (!*glob)
 		return false;
 	for (const char *c = glob; *c; c++) {
-		if (*c == '\\' && !*++c)
-			return false;
-		if (*c == '[' && !open) {
-			open = true;
-			if (c[1] == '!' || c[1] == '^')
-				c++;
-			if (c[1] == ']')
-				c++;
-		} else if (*c == ']') {
-			open = false;
+		if (*c == '\\') {
+			if (!*++c)
+				return false;
+		} else if (*c == '[') {
+			c = end_of_bracket(c);
+			if (!c)
+				return false;
 		}
 	}
-	return !open;
+	return true;
 }
 
 error_t options_error(struct argp_state *state, const char *format, ...)
@@ -140,19 +158,20 @@ static error_t parse_target(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static error_t parse_kinds(struct argp_state *state, char *list)
+static error_t parse_kinds(struct argp_state *state, const char *list)
 {
 	struct options *options = state->input;
-	char copy[128], *rest, *word;
+	char word[32]; /* longer than any kind */
 
 	options->kinds = 0;
-	snprintf(copy, sizeof(copy), "%s", list);
-	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (!kind_of_name(word))
+	for (const char *end; *list; list = *end ? end + 1 : end) {
+		end = list + strcspn(list, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)(end - list), list);
+		if ((size_t)(end - list) >= sizeof(word) || !kind_of_name(word))
 			return options_error(
 				state,
-				"--kind: '%s' is not generator, coroutine or async_generator",
-				word);
+				"--kind: '%.*s' is not generator, coroutine or async_generator",
+				(int)(end - list), list);
 		options->kinds |= kind_of_name(word);
 	}
 	return options->kinds ? 0 : options_error(state, "--kind: an empty list");
@@ -284,8 +303,19 @@ static bool knows_long(const struct argp *argp, const char *name, size_t size)
 	return false;
 }
 
-/* argp does not say which word it stumbled over: the first long option nobody knows, else the last
- * option, which lacks its value or is a short one nobody knows. */
+static bool knows_short(const struct argp *argp, char key)
+{
+	for (const struct argp_option *o = argp->options; o && (o->name || o->key || o->doc); o++)
+		if (o->key == key)
+			return true;
+	for (const struct argp_child *c = argp->children; c && c->argp; c++)
+		if (knows_short(c->argp, key))
+			return true;
+	return false;
+}
+
+/* argp does not say which word it stumbled over: the first option nobody knows, else the last one,
+ * which lacks its value. */
 static const char *find_culprit(const struct argp *argp, int argc, char **argv)
 {
 	const char *culprit = "";
@@ -294,7 +324,8 @@ static const char *find_culprit(const struct argp *argp, int argc, char **argv)
 		if (argv[i][0] != '-')
 			continue;
 		culprit = argv[i];
-		if (argv[i][1] == '-' && !knows_long(argp, argv[i] + 2, strcspn(argv[i] + 2, "=")))
+		if (argv[i][1] == '-' ? !knows_long(argp, argv[i] + 2, strcspn(argv[i] + 2, "=")) :
+					!knows_short(argp, argv[i][1]))
 			break;
 	}
 	return culprit;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -88,19 +87,6 @@ static void on_warning(void *ctx, const char *message)
 		complain("%s", message);
 }
 
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
-}
-
-static int be_silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 static bool use_color(const struct options *options)
 {
 	const char *none = getenv("NO_COLOR");
@@ -127,7 +113,7 @@ static int open_session(struct trace *trace, char *why)
 		.ctx = trace,
 	};
 
-	libbpf_set_print(options->verbose ? print_libbpf : be_silent);
+	features_set_verbose(options->verbose);
 	return session_open(&wanted, &trace->session, why);
 }
 
@@ -311,7 +297,7 @@ static void print_sites(const struct trace *trace)
 static int trace_run(struct trace *trace)
 {
 	char why[IMAGE_WHY_MAX] = "";
-	int err;
+	int err, status;
 
 	err = writer_open(&trace->writer, trace->options.output);
 	if (err) {
@@ -338,23 +324,12 @@ static int trace_run(struct trace *trace)
 	finish(trace);
 	if (trace->options.verbose)
 		print_sites(trace);
-	if (trace->options.argv && !session_command_attached(trace->session)) {
+	if (trace->options.argv && !session_command_attached(trace->session) &&
+	    session_command_ended(trace->session, &status)) {
 		complain("%s: it ran no CPython: nothing was traced", trace->options.argv[0]);
 		return EXIT_NO_TARGET;
 	}
 	return EXIT_DONE;
-}
-
-/* A reader that went away (`| head`) is a normal end. */
-static int close_output(struct trace *trace, int status)
-{
-	int err = writer_close(&trace->writer);
-
-	if (!err || err == -EPIPE)
-		return status;
-	complain("%s: %s", trace->options.output ? trace->options.output : "standard output",
-		 strerror(-err));
-	return EXIT_FAILED;
 }
 
 static error_t parse_context(struct argp_state *state, const char *list)
@@ -459,7 +434,7 @@ int cmd_trace(int argc, char **argv)
 	}
 	catch_signals();
 	status = trace_run(&trace);
-	status = close_output(&trace, status);
+	status = close_output(&trace.writer, trace.options.output, status);
 	session_close(trace.session);
 	stream_free(trace.stream);
 	return status;

@@ -60,16 +60,17 @@ static int make_room(struct codes *codes, uint32_t id)
 	size_t room = codes->room ? codes->room : 256;
 	struct code **grown;
 
-	if (id >= ID_MAX)
+	if (!id || id >= ID_MAX)
 		return -EINVAL;
 	if (id < codes->room)
 		return 0;
 	while (room <= id)
 		room *= 2;
-	grown = realloc(codes->by_id, room * sizeof(*grown));
+	grown = realloc(codes->by_id, room * sizeof(struct code *));
 	if (!grown)
 		return -ENOMEM;
-	memset(grown + codes->room, 0, (room - codes->room) * sizeof(*grown));
+	for (size_t i = codes->room; i < room; i++)
+		grown[i] = NULL;
 	codes->by_id = grown;
 	codes->room = room;
 	return 0;

@@ -163,6 +163,12 @@ static int feed_context(struct stream *stream, const struct context_record *reco
 	return stream->callbacks.event(stream->callbacks.ctx, &event);
 }
 
+/* The session has acted on it; here it only has to make sense. */
+static int feed_process(struct stream *stream, const struct process_record *record)
+{
+	return record->event >= PROCESS_FORK && record->event <= PROCESS_SEEN ? 0 : bad(stream);
+}
+
 int stream_feed(struct stream *stream, const void *bytes, size_t size)
 {
 	const struct record_head *head = bytes;
@@ -186,7 +192,8 @@ int stream_feed(struct stream *stream, const void *bytes, size_t size)
 		return head->size == sizeof(struct context_record) ? feed_context(stream, bytes) :
 								     bad(stream);
 	case RECORD_PROCESS:
-		return head->size == sizeof(struct process_record) ? 0 : bad(stream);
+		return head->size == sizeof(struct process_record) ? feed_process(stream, bytes) :
+								     bad(stream);
 	}
 	return bad(stream);
 }

@@ -14,6 +14,16 @@
 #include "session/skeleton.h"
 #include "target/elf_file.h"
 
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
+}
+
+void features_set_verbose(bool verbose)
+{
+	libbpf_set_print(verbose ? print_libbpf : NULL);
+}
+
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
 static bool has_capability(unsigned capability)
@@ -63,7 +73,7 @@ void features_libbpf_version(char *out, size_t size)
 #ifdef HAVE_UPROBE_MULTI
 
 /* Called by a second thread while a probe sits on it. */
-__attribute__((noinline, noclone)) static void *calibration_point(void *arg)
+__attribute__((noinline)) static void *calibration_point(void *arg)
 {
 	__asm__ volatile("" ::: "memory");
 	return arg;

@@ -23,6 +23,9 @@ void features_look(struct features *out);
 /* Also tries uprobe_multi on this very process (some milliseconds). Not fatal when it fails. */
 void features_try(struct features *out);
 
+/* Whether libbpf's own words, and the kernel verifier's, go to standard error. */
+void features_set_verbose(bool verbose);
+
 /* "1.4.6": of the libbpf that runs. */
 void features_libbpf_version(char *out, size_t size);
 

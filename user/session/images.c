@@ -87,11 +87,10 @@ static int open_image(const char *path, const char *shown, struct image_file **o
 	if (!image)
 		return -ENOMEM;
 	image->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (image->fd < 0 || fstat(image->fd, &status)) {
-		err = -errno;
-	} else if (!S_ISREG(status.st_mode)) {
+	if (image->fd < 0 || fstat(image->fd, &status))
+		err = errno ? -errno : -EIO;
+	else if (!S_ISREG(status.st_mode))
 		err = -EINVAL;
-	}
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", shown,
 			 err == -EINVAL ? "not a file" : strerror(-err));

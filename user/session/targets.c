@@ -203,6 +203,12 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		target_add(session, pid);
 		return;
 	}
+	if (err == -ENOENT) { /* not a Python, or its library is not mapped yet */
+		try_later(session, pid, tries, was_target);
+		if (tries + 1 >= LATER_TRIES)
+			target_remove(session, pid);
+		return;
+	}
 	detach_process(session, pid);
 	if (!err)
 		session_lacks(session, "a process that executes another interpreter is not seen in "
@@ -211,11 +217,9 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		err = was_target && !session->options.watch_exec ?
 			      session_attach_process(session, pid, why) :
 			      attach_found(session, pid, why);
-	if (err == -ENOENT) /* not a Python, or its library is not mapped yet */
-		try_later(session, pid, tries, was_target);
-	else if (err == -ENOTSUP)
+	if (err == -ENOTSUP)
 		session_warn(session, "pid %d: %s", pid, why);
-	if (err && tries + 1 >= LATER_TRIES)
+	if (err)
 		target_remove(session, pid);
 }
 

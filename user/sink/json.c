@@ -11,32 +11,54 @@
 #include "model/names.h"
 #include "sink/sink.h"
 
-#define SECOND_NS 1000000000ll
-#define LINE_BYTES                                                                                 \
-	1024 /* a transition without its code's piece: constants and at most 12 numbers */
+#define SECOND_NS  1000000000ll
+/* a transition without its code's piece: constants and at most 12 numbers */
+#define LINE_BYTES 1024
 
 #define PUT(out, literal) (memcpy(out, literal, sizeof(literal) - 1), (out) + sizeof(literal) - 1)
 
 static char *put_word(char *out, const char *word)
 {
-	size_t size = strlen(word);
+	while (*word)
+		*out++ = *word++;
+	return out;
+}
 
-	memcpy(out, word, size);
-	return out + size;
+/* The length of the well-formed UTF-8 sequence at `text`, 0 if it is none (RFC 3629: shortest form, no
+ * surrogates, nothing beyond U+10FFFF). */
+static size_t utf8_length(const unsigned char *text, size_t left)
+{
+	unsigned char c = text[0], low = 0x80, high = 0xbf;
+	size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : 4;
+
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || length > left)
+		return 0;
+	if (c == 0xe0 || c == 0xf0)
+		low = c == 0xe0 ? 0xa0 : 0x90;
+	if (c == 0xed || c == 0xf4)
+		high = c == 0xed ? 0x9f : 0x8f;
+	for (size_t i = 1; i < length; i++, low = 0x80, high = 0xbf)
+		if (text[i] < low || text[i] > high)
+			return 0;
+	return length;
 }
 
 char *json_escape(char *out, const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++) {
-		unsigned char c = (unsigned char)text[i];
+	const unsigned char *in = (const unsigned char *)text;
 
-		if (c == '"' || c == '\\') {
+	for (size_t i = 0, length; i < size; i += length ? length : 1) {
+		length = utf8_length(in + i, size - i);
+		if (!length) {
+			out = PUT(out, "\xef\xbf\xbd"); /* U+FFFD */
+		} else if (in[i] == '"' || in[i] == '\\') {
 			*out++ = '\\';
-			*out++ = (char)c;
-		} else if (c < 0x20 || c == 0x7f) {
-			out += sprintf(out, "\\u%04x", c);
+			*out++ = (char)in[i];
+		} else if (in[i] < 0x20 || in[i] == 0x7f) {
+			out += sprintf(out, "\\u%04x", in[i]);
 		} else {
-			*out++ = (char)c;
+			for (size_t k = 0; k < length; k++)
+				*out++ = (char)in[i + k];
 		}
 	}
 	return out;
@@ -45,9 +67,10 @@ char *json_escape(char *out, const char *text, size_t size)
 /* "2026-11-22T13:05:21.123456789Z" in quotes; the part up to seconds is kept for its second. */
 static char *put_time(struct sink *sink, char *out, uint64_t ts_ns)
 {
-	int64_t at = (int64_t)ts_ns + sink->realtime_offset_ns;
-	time_t second = at / SECOND_NS;
-	uint64_t fraction = (uint64_t)(at % SECOND_NS);
+	uint64_t at =
+		ts_ns + (uint64_t)sink->realtime_offset_ns; /* may wrap: then it is nonsense */
+	time_t second = (time_t)(at / SECOND_NS);
+	uint64_t fraction = at % SECOND_NS;
 	struct tm when;
 
 	if (second != sink->second) {

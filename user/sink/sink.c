@@ -27,11 +27,12 @@ void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *wri
 
 void format_duration(uint64_t ns, char *out, size_t size)
 {
+	/* what would be rounded up to 1000 is said in the next unit */
 	if (ns < 1000)
 		snprintf(out, size, "%u ns", (unsigned)ns);
-	else if (ns < 1000000)
+	else if (ns < 999950)
 		snprintf(out, size, "%.1f us", (double)ns / 1e3);
-	else if (ns < 1000000000)
+	else if (ns < 999995000)
 		snprintf(out, size, "%.2f ms", (double)ns / 1e6);
 	else
 		snprintf(out, size, "%.3f s", (double)ns / 1e9);

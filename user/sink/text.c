@@ -9,7 +9,7 @@
 #include "model/names.h"
 #include "sink/sink.h"
 
-#define SECOND_NS 1000000000ll
+#define SECOND_NS 1000000000ull
 
 static const char *const words[STATE_COUNT] = { "-", "CREATED", "RUNNING", "SUSPENDED", "CLOSED" };
 static const char *const kinds[KIND_COUNT] = { "?", "gen", "coro", "agen" };
@@ -18,8 +18,8 @@ static const char *const colors[STATE_COUNT] = { "", "34", "32", "33", "90" };
 
 static void put_clock(struct sink *sink, uint64_t ts_ns)
 {
-	int64_t at = (int64_t)ts_ns + sink->realtime_offset_ns;
-	time_t second = at / SECOND_NS;
+	uint64_t at = ts_ns + (uint64_t)sink->realtime_offset_ns;
+	time_t second = (time_t)(at / SECOND_NS);
 	struct tm when;
 
 	if (second != sink->second) {
@@ -39,6 +39,19 @@ static void put_state(struct sink *sink, uint8_t state, const char *none, int wi
 		writer_printf(sink->writer, "\033[%sm%-*s\033[0m", colors[state], width, word);
 	else
 		writer_printf(sink->writer, "%-*s", width, word);
+}
+
+/* A name from the target, on this line and without a word to the terminal. */
+static void put_name(struct writer *writer, const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (c < 0x20 || c == 0x7f)
+			writer_puts(writer, "?");
+		else
+			writer_put(writer, name, 1);
+	}
 }
 
 static const char *base_name(const char *path)
@@ -72,13 +85,24 @@ static void text_transition(struct sink *sink, const struct event *event)
 	put_state(sink, t->from, "born", 9);
 	writer_puts(sink->writer, " \xe2\x86\x92 ");
 	put_state(sink, t->to, "freed", 9);
-	writer_printf(sink->writer, " %-10s %-17s %s", name_of_via(t->via), took,
-		      event->code->qualname);
-	if (event->line)
-		writer_printf(sink->writer, "  %s%s:%u%s", sink->color ? "\033[90m" : "",
-			      base_name(event->code->file), event->line,
-			      sink->color ? "\033[0m" : "");
+	writer_printf(sink->writer, " %-10s %-17s ", name_of_via(t->via), took);
+	put_name(sink->writer, event->code->qualname);
+	if (event->line) {
+		writer_printf(sink->writer, "  %s", sink->color ? "\033[90m" : "");
+		put_name(sink->writer, base_name(event->code->file));
+		writer_printf(sink->writer, ":%u%s", event->line, sink->color ? "\033[0m" : "");
+	}
 	writer_puts(sink->writer, "\n");
+}
+
+static void text_named(struct sink *sink, const char *what, const char *name, const char *duration,
+		       const char *remark)
+{
+	writer_printf(sink->writer, "%6s %s ", "", what);
+	put_name(sink->writer, name);
+	if (duration)
+		writer_printf(sink->writer, " took %s", duration);
+	writer_printf(sink->writer, "%s\n", remark);
 }
 
 static void text_event(struct sink *sink, const struct event *event)
@@ -97,10 +121,10 @@ static void text_event(struct sink *sink, const struct event *event)
 		writer_printf(sink->writer, "%6s gc generation %d took %s, freed %lld\n", "",
 			      event->generation, duration, (long long)event->value);
 	else if (event->type == EVENT_IMPORT)
-		writer_printf(sink->writer, "%6s import %s took %s%s\n", "", event->name, duration,
-			      event->value ? "" : " (not found)");
+		text_named(sink, "import", event->name, duration,
+			   event->value ? "" : " (not found)");
 	else
-		writer_printf(sink->writer, "%6s audit %s\n", "", event->name);
+		text_named(sink, "audit", event->name, NULL, "");
 }
 
 static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *since)
@@ -108,7 +132,7 @@ static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 	put_clock(sink, ts_ns);
 	writer_printf(sink->writer,
 		      "LOST %llu events (ring full %llu, map full %llu, faults %llu)\n",
-		      (unsigned long long)(since->ring + since->map_full + since->fault),
+		      (unsigned long long)since->ring + since->map_full + since->fault,
 		      (unsigned long long)since->ring, (unsigned long long)since->map_full,
 		      (unsigned long long)since->fault);
 }
@@ -119,8 +143,8 @@ static void text_end(struct sink *sink, const struct summary *s)
 	char duration[24];
 
 	format_duration(s->duration_ns, duration, sizeof(duration));
-	writer_printf(sink->writer, "\n%llu events in %s, %llu objects followed\n",
-		      (unsigned long long)s->events, duration, (unsigned long long)s->objects);
+	writer_printf(sink->writer, "\n%llu events of %llu objects in %s\n",
+		      (unsigned long long)s->events, (unsigned long long)s->objects, duration);
 	writer_printf(sink->writer,
 		      "hits %llu = events %llu + filtered %llu + causes %llu + redundant %llu + "
 		      "strangers %llu + lost %llu%s\n",

@@ -95,6 +95,8 @@ static void decode_flow(struct insn *out, const cs_insn *in)
 		out->flow = FLOW_RETURN;
 		return;
 	}
+	if (in->id == X86_INS_LOOP || in->id == X86_INS_LOOPE || in->id == X86_INS_LOOPNE)
+		out->flow = FLOW_BRANCH; /* libcapstone has them in no group */
 	for (int i = 0; i < in->detail->groups_count; i++)
 		if (in->detail->groups[i] == X86_GRP_JUMP)
 			out->flow = FLOW_BRANCH;
@@ -163,6 +165,25 @@ static void decode_constant(struct insn *out, const cs_insn *in)
 		out->stack_add = -out->stack_add;
 }
 
+/* Registers that libcapstone 4 does not list as written. */
+static bool writes_more_than_told(unsigned id)
+{
+	switch (id) {
+	case X86_INS_CMPXCHG:
+	case X86_INS_CMPXCHG8B:
+	case X86_INS_CMPXCHG16B:
+	case X86_INS_SYSCALL:
+	case X86_INS_XLATB:
+	case X86_INS_ENTER:
+	case X86_INS_CPUID:
+	case X86_INS_RDTSC:
+	case X86_INS_RDTSCP:
+	case X86_INS_XGETBV:
+		return true;
+	}
+	return false;
+}
+
 static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 {
 	cs_regs read, written;
@@ -180,7 +201,8 @@ static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 			decode_memory(out, in, &in->detail->x86.operands[i], i == 0);
 	decode_move(out, in);
 	decode_constant(out, in);
-	if (cs_regs_access(handle, in, read, &read_count, written, &written_count)) {
+	if (writes_more_than_told(in->id) ||
+	    cs_regs_access(handle, in, read, &read_count, written, &written_count)) {
 		out->written = 0xffff; /* not known: believe nothing after it */
 		return;
 	}

@@ -182,19 +182,47 @@ void joins_free(struct joins *joins)
 	memset(joins, 0, sizeof(*joins));
 }
 
+/* Marks where control enters. Into the middle of an instruction (behind a lock prefix, say) it comes
+ * out before the next one. */
+static void mark_at(struct insn_list *list, uint64_t address)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->at[middle].address + list->at[middle].size <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == list->count || address < list->at[low].address)
+		return;
+	list->at[low].join = true;
+	if (address != list->at[low].address && low + 1 < list->count)
+		list->at[low + 1].join = true;
+}
+
 void joins_mark(const struct joins *outside, struct insn_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct insn *insn = &list->at[i];
-		long target;
+	size_t low = 0, high = outside->count;
 
-		if (insn->flow == FLOW_JUMP || insn->flow == FLOW_BRANCH) {
-			target = insn_find(list, insn->target);
-			if (target >= 0)
-				list->at[target].join = true;
-		}
-		if (outside->count && bsearch(&insn->address, outside->at, outside->count,
-					      sizeof(*outside->at), compare))
-			list->at[i].join = true;
+	if (!list->count)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].flow == FLOW_JUMP || list->at[i].flow == FLOW_BRANCH)
+			mark_at(list, list->at[i].target);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (outside->at[middle] < list->at[0].address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < outside->count; low++) {
+		if (outside->at[low] > list->at[list->count - 1].address + 15)
+			break;
+		mark_at(list, outside->at[low]);
 	}
 }

@@ -29,9 +29,9 @@ static uint8_t choose(const struct aliases *aliases, uint8_t preferred)
 {
 	if (aliases->valid >> preferred & 1)
 		return preferred;
-	for (uint8_t reg = 0; reg < GPR_COUNT; reg++)
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
 		if (aliases->valid >> reg & 1)
-			return reg;
+			return (uint8_t)reg;
 	return INSN_NO_REG;
 }
 
@@ -48,7 +48,7 @@ bool slide_forward(const struct insn_list *list, size_t from, uint8_t reg, int32
 
 		if (holder == INSN_NO_REG || (insn->join && i > 0))
 			return false;
-		if (i > from && list->at[i - 1].address + list->at[i - 1].size != insn->address)
+		if (i > 0 && list->at[i - 1].address + list->at[i - 1].size != insn->address)
 			return false; /* bytes that could not be decoded */
 		if (insn->emulated) {
 			*out = (struct slide){ .index = i,

@@ -58,7 +58,7 @@ bool store_in_bytes(const struct layout *layout, const uint8_t *bytes, size_t si
 	int64_t field;
 
 	*registers = false;
-	for (size_t i = 0; i + 4 < size; i++) {
+	for (size_t i = 0; i + 2 < size; i++) {
 		uint8_t modrm = bytes[i + 1];
 		size_t at;
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_TESTS_WORLD_H
+#define GENSCOPE_TESTS_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "object.h"
+#include "site.h"
+
+/*
+ * The BPF side, compiled natively, with a machine around it: user memory, threads, sites that are hit
+ * as the kernel would hit them, and the records that come out. It knows nothing of what CPython does;
+ * python_model.h does. One world at a time; every test ends with world_end(), which holds the promises
+ * of the product against what was counted:
+ *  - hits = events + filtered + causes + redundant + strangers + lost;
+ *  - every record that came was expected, and `seq` has no gaps but for what was filtered or lost.
+ */
+
+#define THREADS_MAX 4 /* of them, the last is one of another process */
+
+/* Where a probe sits relative to its store. */
+enum placement {
+	PLACED_AFTER, /* memory has the new state */
+	PLACED_ON,    /* the value is a constant of the site */
+	PLACED_ON_REGISTER,
+	PLACEMENTS,
+};
+
+#define BASE       0x555500000000 /* load address minus link address */
+#define DATA_BYTES 0x10000	      /* of the interpreter's own memory, from there on */
+
+void world_begin(const struct layout *layout, enum placement placement);
+void world_end(void);
+
+/* --- memory --- */
+uint64_t memory_new(uint64_t size); /* zeroed; a page of nothing behind it */
+void memory_put(uint64_t address, const void *bytes, uint64_t size);
+void memory_put64(uint64_t address, uint64_t value);
+uint64_t memory_get64(uint64_t address);
+uint8_t memory_get8(uint64_t address);
+void memory_fault(uint64_t address, bool faulty); /* the whole region of that address */
+
+/* --- the thread that runs --- */
+void thread_choose(unsigned index);
+unsigned thread_current(void);
+void thread_fs_base(uint64_t fs_base);
+void time_passes(uint64_t ns);
+
+/* --- hits --- */
+struct image *world_image(void); /* the one image, to be filled */
+/* The index of a site like this one, made at first use. Its address is chosen. */
+uint32_t site_index(const struct site *site);
+/* Register `reg` holds `value`; every other one but the stack pointer holds nonsense. */
+void site_hit(uint32_t index, uint64_t value, uint64_t stack_pointer);
+/* The same with a second register for the value that is stored (site.value_reg). */
+void site_hit_storing(uint32_t index, uint64_t value, uint64_t stack_pointer, uint8_t stored);
+/* A store of `value` to gi_frame_state or ag_running_async of the object, with its probe placed as the
+ * world says. `which` tells sites of different functions apart. */
+void store_hit(unsigned which, uint8_t role, uint8_t where, uint64_t gen, int value,
+	       uint64_t stack_pointer);
+enum placement world_placement(void);
+void world_place(enum placement placement);
+
+/* --- switches --- */
+struct settings *world_settings(void);
+void world_watch(bool watched);
+void world_objects_limit(uint32_t entries);
+void world_codes_limit(uint32_t entries);
+void world_ring_limit(uint64_t bytes); /* of what waits; expect_… takes it out */
+void world_verdict(uint64_t code_address, uint32_t verdict);
+struct object *world_object(uint64_t gen); /* its entry in the state map, or NULL */
+
+/* --- what came out --- */
+uint64_t world_count(enum statistic statistic);
+/* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
+const struct transition_record *take_transition(void);
+/* What was told of a code id: its qualname, or NULL. */
+const char *told_qualname(uint32_t code);
+const struct code_record *told_code(uint32_t code);
+/* The line table that came for it; bytes so far. */
+const uint8_t *told_lines(uint32_t code, uint32_t *bytes);
+unsigned told_codes(void); /* code records that came */
+/* world_end() demands so many anomalies, 0 if this is not called. */
+void expect_anomalies(uint64_t count);
+
+#endif
