@@ -44,6 +44,8 @@ bool python_end(void);             /* world_end(); false */
 		for (bool go_ = python_begin(world_); go_; go_ = python_end())
 unsigned python_minor(void); /* 11, 13, 15 */
 
+void py_thread(unsigned index); /* the one that runs from now on */
+
 /* --- objects --- */
 struct py_code *py_code(const char *qualname);
 void py_code_set_lines(struct py_code *code, const uint8_t *table, uint32_t bytes);
