@@ -172,7 +172,7 @@ fuzz fuzz-smoke: $(FUZZERS)
 
 live: all
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
-	@$(PYTHON) tests/live/run.py --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
+	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
 
 bench: all
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters

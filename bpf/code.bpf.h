@@ -108,7 +108,7 @@ static __always_inline void send_line_table(const struct hit *hit, u32 code, u64
 	bpf_loop(turns < LINES_PIECES_MAX ? turns : LINES_PIECES_MAX, send_piece, &pieces, 0);
 }
 
-static __noinline bool send_code(const struct hit *hit, u64 address, u32 code)
+static __always_inline bool send_code(const struct hit *hit, u64 address, u32 code)
 {
 	const struct layout *layout = &hit->image->layout;
 	struct code_record *record;
@@ -143,22 +143,59 @@ static __noinline bool send_code(const struct hit *hit, u64 address, u32 code)
 	return true;
 }
 
-/* The entry of a code object, made and sent at first sight; NULL when that was not possible now. */
-static __noinline struct code_entry *code_entry(const struct hit *hit, u64 address)
-{
-	struct code_key key = { .process = hit->process, .address = address };
-	struct code_entry *entry = bpf_map_lookup_elem(&codes, &key);
-	struct code_entry fresh = {};
+/* A code object as somebody met it. */
+struct code_request {
+	u64 process;
+	u64 address;
+	u64 now;
+	u32 tid;
+	u32 image;
+};
 
-	if (entry || !address)
-		return entry;
+#define CODE_ID(answer)      ((u32)(answer))
+#define CODE_VERDICT(answer) ((u32)((answer) >> 32))
+
+/* The id and verdict of a code object, made and sent at first sight; 0 when that was not possible now.
+ * See read_thread_state() for why it is a function of its own. */
+__noinline u64 code_answer(struct code_request *request)
+{
+	struct hit hit = {};
+	struct code_entry *entry, fresh = {};
+	struct code_key key = {};
+
+	if (!request || !request->address)
+		return 0;
+	key.process = request->process;
+	key.address = request->address;
+	entry = bpf_map_lookup_elem(&codes, &key);
+	if (entry)
+		return (u64)entry->verdict << 32 | entry->code;
+	hit.image = bpf_map_lookup_elem(&images, &request->image);
+	if (!hit.image)
+		return 0;
+	hit.process = request->process;
+	hit.tid = request->tid;
+	hit.now = request->now;
 	fresh.code = __sync_fetch_and_add(&last_code_id, 1) + 1;
-	if (!send_code(hit, address, fresh.code)) {
+	if (!send_code(&hit, request->address, fresh.code)) {
 		count(STAT_CODES_LOST);
-		return NULL;
+		return 0;
 	}
 	bpf_map_update_elem(&codes, &key, &fresh, BPF_ANY);
-	return bpf_map_lookup_elem(&codes, &key);
+	return fresh.code;
+}
+
+static __always_inline u64 code_entry(const struct hit *hit, u64 address)
+{
+	struct code_request request = {
+		.process = hit->process,
+		.address = address,
+		.now = hit->now,
+		.tid = hit->tid,
+		.image = hit->site->image,
+	};
+
+	return code_answer(&request);
 }
 
 static __always_inline void code_freed(const struct hit *hit, u64 address)

@@ -96,27 +96,37 @@ static __always_inline u32 instruction_of(const struct hit *hit, u64 code)
 	return code && offset < (1u << 28) ? (u32)offset : NO_INSTRUCTION;
 }
 
-/* The PyThreadState of the thread that hit the probe, or 0. */
-static __always_inline u64 thread_state(const struct hit *hit)
+/* Where a pointer to the PyThreadState lies, by enum tstate_access; `slot` is the place in the image and
+ * `location` the offset found in it. A function of its own with plain numbers only: the verifier looks
+ * at such a one once, not once for each way that leads to it. */
+__noinline u64 read_thread_state(u64 access, u64 slot, u64 location, u64 fs_base, u64 dtv_stride)
 {
-	u64 slot = hit->base + hit->image->tstate;
 	u64 dtv, block;
 
-	switch (hit->image->tstate_access) {
+	switch (access) {
 	case TSTATE_GLOBAL:
 		return read_pointer(slot);
 	case TSTATE_FS:
-		return read_pointer(hit->fs_base + hit->image->tstate);
+		return read_pointer(fs_base + location);
 	case TSTATE_GOT:
-		return read_pointer(hit->fs_base + read_pointer(slot));
+		return read_pointer(fs_base + read_pointer(slot));
 	case TSTATE_DTV:
 		/* ELF TLS, variant II: the thread control block holds the dtv at 8 (glibc tcbhead_t,
 		 * musl struct pthread); an entry is a module's block */
-		dtv = read_pointer(hit->fs_base + 8);
-		block = read_pointer(dtv + read_pointer(slot) * hit->image->dtv_stride);
+		dtv = read_pointer(fs_base + 8);
+		block = read_pointer(dtv + read_pointer(slot) * dtv_stride);
 		return block ? read_pointer(block + read_pointer(slot + 8)) : 0;
 	}
 	return 0;
+}
+
+/* The PyThreadState of the thread that hit the probe, or 0. */
+static __always_inline u64 thread_state(const struct hit *hit)
+{
+	const struct image *image = hit->image;
+
+	return read_thread_state(image->tstate_access, hit->base + image->tstate, image->tstate,
+				 hit->fs_base, image->dtv_stride);
 }
 
 /* The exception that is on its way out of the current frame: 0 none, else its type. */
@@ -139,9 +149,9 @@ static __always_inline bool is_generator_exit(const struct hit *hit, u64 type)
 #define LINE_ENTRY_MAX 6 /* an opcode and a line delta of up to five bytes */
 
 /* The opcode under INSTRUMENTED_LINE or INSTRUMENTED_INSTRUCTION (Python/instrumentation.c). */
-static __always_inline u8 instrumented_opcode(const struct hit *hit, u64 code, u64 at, u8 class)
+static __always_inline u8 instrumented_opcode(const struct layout *layout, u64 code, u64 at,
+					      u8 class)
 {
-	const struct layout *layout = &hit->image->layout;
 	u64 monitoring = read_pointer(code + layout->code_monitoring);
 	u64 index = (at - code - layout->code_instructions) / 2;
 	u8 opcode = 0, width = 2, header = 0;
@@ -167,25 +177,31 @@ static __always_inline u8 instrumented_opcode(const struct hit *hit, u64 code, u
 	return opcode;
 }
 
-/* What an instruction is, behind instrumentation: enum opcode_class. */
-static __always_inline u8 opcode_class_at(const struct hit *hit, u64 code, u64 at)
+/* What an instruction is, behind instrumentation: enum opcode_class. See read_thread_state() for why it
+ * is a function of numbers. */
+__noinline u64 opcode_class(u32 image_index, u64 code, u64 at)
 {
-	const struct layout *layout = &hit->image->layout;
+	const struct image *image = bpf_map_lookup_elem(&images, &image_index);
 	u8 class, opcode = 0;
 
-	if (!at || bpf_probe_read_user(&opcode, 1, (void *)at))
+	if (!image || !at || bpf_probe_read_user(&opcode, 1, (void *)at))
 		return OPCODE_OTHER;
-	class = layout->opcode_class[opcode];
+	class = image->layout.opcode_class[opcode];
 	/* a line event hides the instruction, an instruction event may hide under a line event */
 	if (class == OPCODE_LINE) {
-		opcode = instrumented_opcode(hit, code, at, class);
-		class = layout->opcode_class[opcode];
+		opcode = instrumented_opcode(&image->layout, code, at, class);
+		class = image->layout.opcode_class[opcode];
 	}
 	if (class == OPCODE_INSTRUCTION) {
-		opcode = instrumented_opcode(hit, code, at, class);
-		class = layout->opcode_class[opcode];
+		opcode = instrumented_opcode(&image->layout, code, at, class);
+		class = image->layout.opcode_class[opcode];
 	}
 	return class;
+}
+
+static __always_inline u8 opcode_class_at(const struct hit *hit, u64 code, u64 at)
+{
+	return opcode_class(hit->site->image, code, at);
 }
 
 /* The Python frame that called us, or 0. */

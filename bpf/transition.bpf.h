@@ -154,14 +154,12 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 {
 	struct object_key key = { .process = hit->process, .gen = hit->gen };
 	struct object fresh = {};
-	struct code_entry *code;
 	u32 instruction;
 
 	process_seen(hit->process, hit->tid);
 	fresh.kind = hit->kind;
 	fresh.code_address = code_of(hit);
-	code = code_entry(hit, fresh.code_address);
-	fresh.code = code ? code->code : 0;
+	fresh.code = CODE_ID(code_entry(hit, fresh.code_address));
 	instruction = instruction_of(hit, fresh.code_address);
 	fresh.instruction = instruction;
 	fresh.frame = inferred_state(hit, thread, change, fresh.code_address, instruction);
@@ -375,11 +373,11 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 		return;
 	}
 	if (settings.filter_codes || !object->code) {
-		struct code_entry *code = code_entry(hit, object->code_address);
+		u64 code = code_entry(hit, object->code_address);
 
 		if (code)
-			object->code = code->code;
-		if (settings.filter_codes && code && code->verdict == VERDICT_DROP) {
+			object->code = CODE_ID(code);
+		if (settings.filter_codes && CODE_VERDICT(code) == VERDICT_DROP) {
 			count(STAT_FILTERED);
 			return;
 		}

@@ -26,7 +26,7 @@ typedef __u64 u64;
 typedef __s64 s64;
 
 #define SEC(name)
-#define __uint(name, value) int (*name)[value]
+#define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value) *name
 #undef __always_inline
 #undef __noinline
@@ -168,7 +168,8 @@ static inline struct map *map_of(const void *identity, bool is_array, u32 capaci
 		if (++map == maps + MAPS_MAX)
 			abort();
 	if (!map->identity)
-		*map = (struct map){ .identity = identity, .is_array = is_array,
+		*map = (struct map){ .identity = identity,
+				     .is_array = is_array,
 				     .capacity = capacity < ENTRIES_MAX ? capacity : ENTRIES_MAX };
 	return map;
 }
@@ -228,8 +229,8 @@ static inline long map_delete(struct map *map, const void *key, size_t key_size)
 #define MAP_OF(map)                                                                                \
 	map_of(map, sizeof(*(map)->type) / sizeof(int) == BPF_MAP_TYPE_ARRAY,                      \
 	       sizeof(*(map)->max_entries) / sizeof(int))
-#define KEY_SIZE(map)   sizeof(*(map)->key)
-#define VALUE_SIZE(map) sizeof(*(map)->value)
+#define KEY_SIZE(map)                 sizeof(*(map)->key)
+#define VALUE_SIZE(map)               sizeof(*(map)->value)
 #define bpf_map_lookup_elem(map, key) map_lookup(MAP_OF(map), key, KEY_SIZE(map), VALUE_SIZE(map))
 #define bpf_map_update_elem(map, key, value, flags)                                                \
 	map_update(MAP_OF(map), key, KEY_SIZE(map), value, VALUE_SIZE(map))
@@ -261,8 +262,8 @@ static inline void *ring_reserve(u64 size)
 
 static inline void ring_submit(void *record)
 {
-	kernel.submitted = realloc(kernel.submitted,
-				   (kernel.submitted_count + 1) * sizeof(*kernel.submitted));
+	kernel.submitted =
+		realloc(kernel.submitted, (kernel.submitted_count + 1) * sizeof(*kernel.submitted));
 	kernel.submitted[kernel.submitted_count++] = record;
 	kernel.reserved--;
 }
@@ -279,15 +280,15 @@ static inline void record_free(void *record)
 	free((char *)record - offsetof(struct reservation, data));
 }
 
-#define bpf_ringbuf_reserve(ring, size, flags)  ((void)(ring), ring_reserve(size))
-#define bpf_ringbuf_submit(record, flags)       ((void)(flags), ring_submit(record))
-#define bpf_ringbuf_query(ring, what)           ((void)(ring), kernel.ring_waiting)
+#define bpf_ringbuf_reserve(ring, size, flags) ((void)(ring), ring_reserve(size))
+#define bpf_ringbuf_submit(record, flags)      ((void)(flags), ring_submit(record))
+#define bpf_ringbuf_query(ring, what)          ((void)(ring), kernel.ring_waiting)
 
 /* --- the rest ------------------------------------------------------------------------------------- */
 
-#define bpf_get_current_task_btf()   kernel.current_task
-#define bpf_get_smp_processor_id()   kernel.cpu
-#define bpf_ktime_get_ns()           kernel.now
+#define bpf_get_current_task_btf() kernel.current_task
+#define bpf_get_smp_processor_id() kernel.cpu
+#define bpf_ktime_get_ns()         kernel.now
 #define bpf_loop(turns, body, context, flags)                                                      \
 	do {                                                                                       \
 		for (u32 turn_ = 0; turn_ < (turns) && !body(turn_, context); turn_++)             \

@@ -28,7 +28,7 @@ enum unit {
 
 /* What C functions are under way on a thread, the innermost last. */
 enum continuation_kind {
-	IN_RUN,	    /* a generator's body; under it, what runs when it ends */
+	IN_RUN,     /* a generator's body; under it, what runs when it ends */
 	IN_METHOD,  /* a method that Python code called */
 	IN_THROW,   /* _gen_throw() of an outer one, in the throw() of the inner */
 	IN_CLOSE,   /* gen_close() of an outer one, in gen_close_iter() */

@@ -29,7 +29,7 @@ struct py_gen {
 	uint8_t kind;
 	struct py_code *code;
 	struct py_gen *yf; /* what it is in `yield from` or `await` of */
-	bool has_try;	   /* suspended inside try: close() has to run it */
+	bool has_try;      /* suspended inside try: close() has to run it */
 	/* as told */
 	uint64_t id;
 	uint64_t told_ns; /* when its last transition was; 0 none */
@@ -57,23 +57,26 @@ struct py_gen *py_create(uint8_t kind, struct py_code *code); /* RETURN_GENERATO
 struct py_gen *py_create_at(uint64_t address, uint8_t kind, struct py_code *code);
 /* One that was there before the tracer: no probe is hit. */
 struct py_gen *py_existing(uint8_t kind, struct py_code *code, uint8_t state);
-void py_existing_runs(struct py_gen *gen); /* SUSPENDED or CREATED to RUNNING, unseen; it has a frame */
-int py_state(const struct py_gen *gen);	   /* enum object_state of its memory */
+void py_existing_runs(
+	struct py_gen *gen); /* SUSPENDED or CREATED to RUNNING, unseen; it has a frame */
+int py_state(const struct py_gen *gen); /* enum object_state of its memory */
 
 /* --- where the current Python frame stands --- */
 void py_at(uint8_t opcode_class); /* enum opcode_class */
 void py_at_opcode(uint8_t opcode);
 /* Behind instrumentation: INSTRUMENTED_LINE (in the table's format: 0 pairs of two bytes; else a byte
- * that says how wide entries are), INSTRUMENTED_INSTRUCTION, or both. */
-void py_at_instrumented(uint8_t opcode_class, bool line, uint8_t entry, bool instruction);
+ * that says how wide entries are), INSTRUMENTED_INSTRUCTION, or both. Returns where the table is. */
+uint64_t py_at_instrumented(uint8_t opcode_class, bool line, uint8_t entry, bool instruction);
 void py_call(struct py_code *code); /* a plain Python function */
 void py_call_end(void);
 
 /* --- steps begin --- */
-void py_resume(struct py_gen *gen); /* in the evaluation loop: FOR_ITER_GEN, SEND_GEN (not in 3.11) */
-void py_next(struct py_gen *gen);   /* through tp_iternext */
+void py_resume(
+	struct py_gen *gen);      /* in the evaluation loop: FOR_ITER_GEN, SEND_GEN (not in 3.11) */
+void py_next(struct py_gen *gen); /* through tp_iternext */
 void py_am_send(struct py_gen *gen); /* through am_send */
-void py_send(struct py_gen *gen);   /* the method */
+void py_enter(struct py_gen *gen);   /* through gen_send_ex2() where it was not inlined */
+void py_send(struct py_gen *gen);    /* the method */
 void py_send_fails(struct py_gen *gen);
 void py_throw(struct py_gen *gen, enum py_exception exception);
 void py_close(struct py_gen *gen);
@@ -92,10 +95,13 @@ void py_throw_into_iterator(struct py_gen *gen, enum py_exception exception);
 void py_iterator_done(struct py_gen *gen, enum py_exception raised);
 
 /* --- async generators --- */
+void py_finalise_by_hook(struct py_gen *gen);       /* dealloc begins; the hook keeps it alive */
+void py_die_after_hook(struct py_gen *gen);         /* the same, and the hook did not */
 void py_agen_call(struct py_gen *gen, uint8_t via); /* asend(), athrow(), aclose(): an awaitable */
-void py_agen_start(struct py_gen *gen); /* it, or __anext__(), is awaited: the flag goes up, it runs */
+void py_agen_start(
+	struct py_gen *gen); /* it, or __anext__(), is awaited: the flag goes up, it runs */
 void py_agen_start_fails(struct py_gen *gen); /* the flag goes up and down: asend(1) to a new one */
-void py_agen_continue(struct py_gen *gen); /* after an await inside */
+void py_agen_continue(struct py_gen *gen);    /* after an await inside */
 void py_agen_yield(struct py_gen *gen);
 void py_agen_return(struct py_gen *gen);
 void py_agen_raise(struct py_gen *gen, enum py_exception exception);
@@ -106,14 +112,17 @@ void expect(struct py_gen *gen, uint8_t from, uint8_t to, uint8_t via, const str
 /* The same, for an object that is older than the tracer and told of for the first time. */
 void expect_first(struct py_gen *gen, uint8_t from, uint8_t to, uint8_t via,
 		  const struct py_gen *parent);
+/* The same, whether it is for the first time or not. */
+void expect_any(struct py_gen *gen, uint8_t from, uint8_t to, uint8_t via,
+		const struct py_gen *parent);
 const struct transition_record *expected(void); /* the last one */
 void expect_nothing(void);
 
 /* Shorthands for the states in expect(): what inspect calls CREATED … of any kind. */
-#define NONE	  STATE_NONE
-#define CREATED	  STATE_CREATED
-#define RUNNING	  STATE_RUNNING
+#define NONE      STATE_NONE
+#define CREATED   STATE_CREATED
+#define RUNNING   STATE_RUNNING
 #define SUSPENDED STATE_SUSPENDED
-#define CLOSED	  STATE_CLOSED
+#define CLOSED    STATE_CLOSED
 
 #endif

@@ -32,6 +32,7 @@ uint8_t py_opcode(uint8_t class)
 		if (python.layout.opcode_class[opcode] == class)
 			return (uint8_t)opcode;
 	cr_assert_fail("no opcode of class %u", class);
+	return 0;
 }
 
 /* --- strings and code --- */
@@ -59,8 +60,10 @@ void py_code_set_lines(struct py_code *code, const uint8_t *table, uint32_t byte
 struct py_code *py_code_at(uint64_t address, const char *qualname)
 {
 	static const uint8_t classes[UNITS] = {
-		[UNIT_MAKE] = OPCODE_RETURN_GENERATOR, [UNIT_FOR_ITER] = OPCODE_FOR_ITER,
-		[UNIT_SEND] = OPCODE_SEND,	       [UNIT_RETURN] = OPCODE_RETURN,
+		[UNIT_MAKE] = OPCODE_RETURN_GENERATOR,
+		[UNIT_FOR_ITER] = OPCODE_FOR_ITER,
+		[UNIT_SEND] = OPCODE_SEND,
+		[UNIT_RETURN] = OPCODE_RETURN,
 	};
 	static const uint8_t lines[] = { 0xd8, 0x00, 0x01 };
 	const struct layout *layout = &python.layout;
@@ -173,7 +176,7 @@ void py_at_opcode(uint8_t opcode)
 		   &opcode, 1);
 }
 
-void py_at_instrumented(uint8_t class, bool line, uint8_t entry, bool instruction)
+uint64_t py_at_instrumented(uint8_t class, bool line, uint8_t entry, bool instruction)
 {
 	const struct layout *layout = &python.layout;
 	uint64_t code = frame_code_address(current_frame());
@@ -194,6 +197,7 @@ void py_at_instrumented(uint8_t class, bool line, uint8_t entry, bool instructio
 	}
 	memory_put(opcodes + UNIT_ANY, &real, 1);
 	py_at_opcode(line ? py_opcode(OPCODE_LINE) : py_opcode(OPCODE_INSTRUCTION));
+	return table;
 }
 
 static void thread_begin(unsigned index, struct py_code *code)
@@ -259,7 +263,8 @@ bool python_begin(unsigned world)
 
 	memset(&python, 0, sizeof(python));
 	code_count = gen_count = 0;
-	cr_assert_eq(layout_for_version(version_hexes[world / PLACEMENTS], &python.layout, NULL), 0);
+	cr_assert_eq(layout_for_version(version_hexes[world / PLACEMENTS], &python.layout, NULL),
+		     0);
 	python.minor = version_hexes[world / PLACEMENTS] >> 16 & 255;
 	world_begin(&python.layout, (enum placement)(world % PLACEMENTS));
 	image_fill(world_image());

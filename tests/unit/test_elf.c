@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "target/elf_file.h"
 #include "target/maps.h"
@@ -328,28 +329,49 @@ Test(elf, does_without_section_headers)
 	discard(&program);
 }
 
+/* The same file with its section names compressed, as no linker does. */
+static uint8_t *compress_names(const uint8_t *bytes, size_t *size)
+{
+	uint8_t *grown = malloc(*size + 4096), *place;
+	Elf64_Chdr chdr = { .ch_type = ELFCOMPRESS_ZLIB, .ch_addralign = 1 };
+	uLongf room = 4096 - sizeof(chdr);
+	Elf64_Ehdr header;
+	Elf64_Shdr names;
+
+	memcpy(grown, bytes, *size);
+	memcpy(&header, bytes, sizeof(header));
+	place = grown + header.e_shoff + header.e_shstrndx * sizeof(names);
+	memcpy(&names, place, sizeof(names));
+	chdr.ch_size = names.sh_size;
+	cr_assert_eq(compress(grown + *size + sizeof(chdr), &room, bytes + names.sh_offset,
+			      names.sh_size),
+		     Z_OK);
+	memcpy(grown + *size, &chdr, sizeof(chdr));
+	names.sh_flags |= SHF_COMPRESSED;
+	names.sh_offset = *size;
+	names.sh_size = sizeof(chdr) + room;
+	memcpy(place, &names, sizeof(names));
+	*size += names.sh_size;
+	return grown;
+}
+
 Test(elf, never_inflates_section_names)
 {
 	struct elf_usdt *probes;
 	struct program program;
-	Elf64_Ehdr header;
-	Elf64_Shdr names;
+	uint8_t *bytes, *changed;
 	struct elf_file *file;
-	uint8_t *bytes, *place;
 	size_t size, count;
 
 	build(&program, "-fpic -shared");
 	bytes = read_bytes(program.path, &size);
-	memcpy(&header, bytes, sizeof(header));
-	place = bytes + header.e_shoff + header.e_shstrndx * sizeof(names);
-	memcpy(&names, place, sizeof(names));
-	names.sh_flags |= SHF_COMPRESSED;
-	memcpy(place, &names, sizeof(names));
-	cr_assert_eq(elf_file_open_memory(bytes, size, &file), 0);
+	changed = compress_names(bytes, &size);
+	cr_assert_eq(elf_file_open_memory(changed, size, &file), 0);
 	check_same_functions(file, program.file); /* told by PT_GNU_EH_FRAME */
 	cr_assert_eq(elf_file_usdt(file, NULL, &probes, &count), 0);
 	cr_assert(!probes && !count);
 	elf_file_close(file);
+	free(changed);
 	free(bytes);
 	discard(&program);
 }

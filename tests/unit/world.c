@@ -27,7 +27,7 @@ static struct world {
 	u64 next_address;
 	struct site sites[SITES_MAX];
 	u32 site_count;
-	size_t taken;     /* records */
+	size_t taken;      /* records */
 	u32 seqs[IDS_MAX]; /* the last seen, by id */
 	struct code_record codes[CODES_SEEN];
 	u8 lines[CODES_SEEN][LINES_SEEN];
@@ -51,8 +51,10 @@ static void clear_kernel(void)
 		map->count = 0;
 		map->identity = NULL;
 	}
-	for (unsigned i = 0; i < THREADS_MAX; i++)
+	for (unsigned i = 0; i < THREADS_MAX; i++) {
 		free(world.tasks[i].storage);
+		world.tasks[i].storage = NULL;
+	}
 	memset(&kernel, 0, sizeof(kernel));
 }
 
@@ -87,7 +89,8 @@ void world_begin(const struct layout *layout, enum placement placement)
 	for (unsigned i = 0; i < THREADS_MAX; i++) {
 		u32 pid = i == THREADS_MAX - 1 ? 2000 : 1000;
 
-		world.leaders[i] = (struct task_struct){ .pid = (pid_t)pid, .tgid = (pid_t)pid,
+		world.leaders[i] = (struct task_struct){ .pid = (pid_t)pid,
+							 .tgid = (pid_t)pid,
 							 .start_time = 12345678 + pid,
 							 .signal = &alive };
 		world.tasks[i] = world.leaders[i];
@@ -95,8 +98,8 @@ void world_begin(const struct layout *layout, enum placement placement)
 		world.tasks[i].group_leader = &world.leaders[i];
 	}
 	thread_choose(0);
-	world_settings()->kinds = 1u << KIND_GENERATOR | 1u << KIND_COROUTINE |
-				  1u << KIND_ASYNC_GENERATOR;
+	world_settings()->kinds =
+		1u << KIND_GENERATOR | 1u << KIND_COROUTINE | 1u << KIND_ASYNC_GENERATOR;
 	world_settings()->wake_bytes = 1 << 20;
 	world_watch(true);
 	bpf_map_update_elem(&images, &zero, &image, BPF_ANY);
@@ -209,10 +212,10 @@ uint32_t site_index(const struct site *site)
 static void put_register(struct pt_regs *regs, u8 reg, u64 value)
 {
 	unsigned long *const places[GPR_COUNT] = {
-		[GPR_RAX] = &regs->ax,	[GPR_RBX] = &regs->bx,	[GPR_RCX] = &regs->cx,
-		[GPR_RDX] = &regs->dx,	[GPR_RSI] = &regs->si,	[GPR_RDI] = &regs->di,
-		[GPR_RBP] = &regs->bp,	[GPR_RSP] = &regs->sp,	[GPR_R8] = &regs->r8,
-		[GPR_R9] = &regs->r9,	[GPR_R10] = &regs->r10, [GPR_R11] = &regs->r11,
+		[GPR_RAX] = &regs->ax,  [GPR_RBX] = &regs->bx,  [GPR_RCX] = &regs->cx,
+		[GPR_RDX] = &regs->dx,  [GPR_RSI] = &regs->si,  [GPR_RDI] = &regs->di,
+		[GPR_RBP] = &regs->bp,  [GPR_RSP] = &regs->sp,  [GPR_R8] = &regs->r8,
+		[GPR_R9] = &regs->r9,   [GPR_R10] = &regs->r10, [GPR_R11] = &regs->r11,
 		[GPR_R12] = &regs->r12, [GPR_R13] = &regs->r13, [GPR_R14] = &regs->r14,
 		[GPR_R15] = &regs->r15,
 	};
@@ -244,7 +247,10 @@ void store_hit(unsigned which, uint8_t role, uint8_t where, uint64_t gen, int va
 	       uint64_t stack_pointer)
 {
 	const struct layout *layout = &world_image()->layout;
-	struct site site = { .role = role, .where = where, .via = 0, .value_reg = GPR_RAX,
+	struct site site = { .role = role,
+			     .where = where,
+			     .via = 0,
+			     .value_reg = GPR_RAX,
 			     .stack = (u16)which, /* unused by stores: keeps functions apart */
 			     .from = VALUE_MEMORY };
 	u64 byte = gen + (role == SITE_RUNNING_ASYNC ? layout->gen_running_async :

@@ -28,7 +28,7 @@ enum placement {
 };
 
 #define BASE       0x555500000000 /* load address minus link address */
-#define DATA_BYTES 0x10000	      /* of the interpreter's own memory, from there on */
+#define DATA_BYTES 0x10000        /* of the interpreter's own memory, from there on */
 
 void world_begin(const struct layout *layout, enum placement placement);
 void world_end(void);
