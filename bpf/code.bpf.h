@@ -77,6 +77,7 @@ struct pieces {
 	u64 data;
 	u32 code;
 	u32 bytes;
+	u32 sent;
 };
 
 static long send_piece(u64 index, struct pieces *pieces)
@@ -87,28 +88,37 @@ static long send_piece(u64 index, struct pieces *pieces)
 	hit.tid = pieces->hit->tid;
 	hit.now = pieces->hit->now;
 	if (send_lines(&hit, pieces->code, pieces->data, offset, pieces->bytes - offset,
-		       LINES_BYTES_LARGE))
+		       LINES_BYTES_LARGE)) {
+		pieces->sent++;
 		return 0;
+	}
 	count(STAT_CODES_LOST);
 	return 1;
 }
 
-static __always_inline void send_line_table(const struct hit *hit, u32 code, u64 table, u32 bytes)
+/* Whether all of it found room. */
+static __always_inline bool send_line_table(const struct hit *hit, u32 code, u64 table, u32 bytes)
 {
 	struct pieces pieces = { .hit = hit, .data = table + BYTES_DATA, .code = code };
 	u32 turns;
 
 	if (bytes <= LINES_BYTES_SMALL) {
-		if (!send_lines(hit, code, pieces.data, 0, bytes, LINES_BYTES_SMALL))
-			count(STAT_CODES_LOST);
-		return;
+		if (send_lines(hit, code, pieces.data, 0, bytes, LINES_BYTES_SMALL))
+			return true;
+		count(STAT_CODES_LOST);
+		return false;
 	}
 	turns = (bytes + LINES_BYTES_LARGE - 1) / LINES_BYTES_LARGE;
 	pieces.bytes = bytes;
-	bpf_loop(turns < LINES_PIECES_MAX ? turns : LINES_PIECES_MAX, send_piece, &pieces, 0);
+	if (turns > LINES_PIECES_MAX)
+		turns = LINES_PIECES_MAX;
+	bpf_loop(turns, send_piece, &pieces, 0);
+	return pieces.sent == turns;
 }
 
-static __always_inline bool send_code(const struct hit *hit, u64 address, u32 code)
+enum sent { SENT_NOTHING = 0, SENT_NAMES = 1, SENT_ALL = 2 };
+
+static __always_inline u32 send_code(const struct hit *hit, u64 address, u32 code)
 {
 	const struct layout *layout = &hit->image->layout;
 	struct code_record *record;
@@ -116,7 +126,7 @@ static __always_inline bool send_code(const struct hit *hit, u64 address, u32 co
 
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record)
-		return false;
+		return SENT_NOTHING;
 	record->head.size = sizeof(*record);
 	record->head.type = RECORD_CODE;
 	record->head.flags = 0;
@@ -139,8 +149,9 @@ static __always_inline bool send_code(const struct hit *hit, u64 address, u32 co
 	table = read_pointer(address + layout->code_linetable);
 	record->line_bytes = read_pointer(table + PYVAROBJECT_SIZE);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	send_line_table(hit, code, table, read_pointer(table + PYVAROBJECT_SIZE));
-	return true;
+	return send_line_table(hit, code, table, read_pointer(table + PYVAROBJECT_SIZE)) ?
+		       SENT_ALL :
+		       SENT_NAMES;
 }
 
 /* A code object as somebody met it. */
@@ -153,7 +164,8 @@ struct code_request {
 };
 
 #define CODE_ID(answer)      ((u32)(answer))
-#define CODE_VERDICT(answer) ((u32)((answer) >> 32))
+#define CODE_VERDICT(answer) ((u32)((answer) >> 32) & 3)
+#define CODE_PENDING(answer) ((answer) >> 63) /* a part found the ring full: ask again */
 
 /* The id and verdict of a code object, made and sent at first sight; 0 when that was not possible now.
  * See read_thread_state() for why it is a function of its own. */
@@ -162,6 +174,7 @@ __noinline u64 code_answer(struct code_request *request)
 	struct hit hit = {};
 	struct code_entry *entry, fresh = {};
 	struct code_key key = {};
+	u32 sent;
 
 	if (!request || !request->address)
 		return 0;
@@ -177,10 +190,13 @@ __noinline u64 code_answer(struct code_request *request)
 	hit.tid = request->tid;
 	hit.now = request->now;
 	fresh.code = __sync_fetch_and_add(&last_code_id, 1) + 1;
-	if (!send_code(&hit, request->address, fresh.code)) {
+	sent = send_code(&hit, request->address, fresh.code);
+	if (sent == SENT_NOTHING) {
 		count(STAT_CODES_LOST);
 		return 0;
 	}
+	if (sent == SENT_NAMES) /* not entered: next time all of it is sent, by another id */
+		return 1ull << 63 | fresh.code;
 	bpf_map_update_elem(&codes, &key, &fresh, BPF_ANY);
 	return fresh.code;
 }

@@ -263,14 +263,20 @@ static __always_inline bool is_unstarted(const struct hit *hit, u64 code, u32 in
 	return hit->image->layout.opcode_class[opcode] == OPCODE_RETURN_GENERATOR;
 }
 
+/* The object's reference count: 0 in dealloc, once the finaliser is through. */
+static __always_inline u32 references(const struct hit *hit)
+{
+	u32 count = 0;
+
+	bpf_probe_read_user(&count, sizeof(count), (void *)hit->gen);
+	return count;
+}
+
 /* Is this memory an object in the making (make_gen() stores CLEARED first) and not one that ends?
  * It has a reference and the collector does not know it yet; in dealloc the count is 0. */
 static __always_inline bool in_the_making(const struct hit *hit)
 {
-	u32 references = 0;
-
-	bpf_probe_read_user(&references, sizeof(references), (void *)hit->gen);
-	return references && !read_pointer(hit->gen - GC_HEAD_BYTES);
+	return references(hit) && !read_pointer(hit->gen - GC_HEAD_BYTES);
 }
 
 #endif

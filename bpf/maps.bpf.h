@@ -71,14 +71,17 @@ struct thread {
 	u64 top_gen; /* the generator that runs on this thread now; those under it hang off its object */
 	u64 top_id;
 	u64 pending_gen; /* its send, throw, close … was entered and it has not been resumed yet */
-	u64 pending_slot;   /* where on the stack that method's return address lies */
-	u64 pending_return; /* and what it is */
-	u64 pending_caller; /* the instruction of the Python frame that called it */
-	u64 closed_under;   /* the object whose inner one has just ended */
+	u64 pending_slot;    /* where on the stack that method's return address lies */
+	u64 pending_return;  /* and what it is */
+	u64 pending_caller;  /* the instruction of the Python frame that called it */
+	u64 closed_under;    /* the object whose inner one has just ended */
+	u64 delegated_frame; /* the Python frame that called the object which delegates */
+	u64 async_gen; /* its asend, athrow or aclose was called, and it is not in the map yet */
 	u8 top_kind;
+	u8 async_via;
 	u8 pending_via;
 	u8 delegated_via; /* an outer object hands a throw or close to the next one resumed */
-	u8 pad[5];
+	u8 pad[4];
 };
 
 struct {

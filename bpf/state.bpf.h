@@ -49,10 +49,10 @@ static __always_inline void push(struct thread *thread, struct object *object, u
 	thread->top_kind = object->kind;
 }
 
-static __always_inline void pop(struct thread *thread, struct object *object, u64 gen)
+/* It runs no more, nor does what ran above it: that was missed, or runs on a stack of its own
+ * (greenlets), where it knows its driver itself. */
+static __always_inline void pop(struct thread *thread, const struct object *object)
 {
-	if (thread->top_gen != gen)
-		return;
 	thread->top_gen = object->driver_gen;
 	thread->top_id = object->driver_id;
 	thread->top_kind = object->driver_kind;
@@ -63,21 +63,6 @@ static __always_inline void forget_pending(struct thread *thread, u64 gen)
 {
 	if (thread->pending_gen == gen)
 		thread->pending_gen = 0;
-}
-
-/* A SEND in the caller is the `await` of a coroutine or the `yield from` of a generator. */
-static __always_inline u8 via_of_send(const struct thread *thread)
-{
-	return thread->top_kind == KIND_GENERATOR ? VIA_YIELD_FROM : VIA_AWAIT;
-}
-
-static __always_inline u8 via_of_opcode(const struct thread *thread, u8 kind, u8 class)
-{
-	if (class == OPCODE_FOR_ITER)
-		return VIA_FOR;
-	if (class == OPCODE_SEND)
-		return via_of_send(thread);
-	return kind == KIND_GENERATOR ? VIA_NEXT : VIA_SEND;
 }
 
 static __always_inline bool is_close(u8 via)

@@ -22,6 +22,34 @@
 #include "process.bpf.h"
 #include "state.bpf.h"
 
+/* A SEND in the caller is the `await` of a coroutine or the `yield from` of a generator. What runs on
+ * this thread may be older than the tracer: then its code says what it is. */
+static __always_inline u8 via_of_send(const struct hit *hit, const struct thread *thread)
+{
+	u32 flags = 0;
+	u64 frame;
+
+	if (thread->top_kind)
+		return thread->top_kind == KIND_GENERATOR ? VIA_YIELD_FROM : VIA_AWAIT;
+	frame = caller_frame(hit);
+	if (frame)
+		bpf_probe_read_user(
+			&flags, sizeof(flags),
+			(void *)(frame_code(hit, frame) + hit->image->layout.code_flags));
+	return flags & CODE_GENERATOR ? VIA_YIELD_FROM : VIA_AWAIT;
+}
+
+static __always_inline u8 via_of_opcode(const struct hit *hit, const struct thread *thread)
+{
+	u8 class = caller_opcode(hit);
+
+	if (class == OPCODE_FOR_ITER)
+		return VIA_FOR;
+	if (class == OPCODE_SEND)
+		return via_of_send(hit, thread);
+	return hit->kind == KIND_GENERATOR ? VIA_NEXT : VIA_SEND;
+}
+
 /* The method of this object that was entered last on this thread, if it has not returned: its stack
  * frame is above us, and its return address still lies there. A method that failed at once (send()
  * to a running generator) must not explain a later resume. */
@@ -142,7 +170,8 @@ static __always_inline u8 inferred_state(const struct hit *hit, const struct thr
 		return waiting;
 	case STATE_CLOSED:
 		/* by its method without running (a shortcut of 3.13), by dealloc, or it ran */
-		return waiting == STATE_CREATED || is_close(pending_via(thread, hit)) ?
+		return waiting == STATE_CREATED || !references(hit) ||
+				       is_close(pending_via(thread, hit)) ?
 			       waiting :
 			       STATE_RUNNING;
 	}
@@ -155,20 +184,25 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 	struct object_key key = { .process = hit->process, .gen = hit->gen };
 	struct object fresh = {};
 	u32 instruction;
+	u64 code;
 
 	process_seen(hit->process, hit->tid);
 	fresh.kind = hit->kind;
 	fresh.code_address = code_of(hit);
-	fresh.code = CODE_ID(code_entry(hit, fresh.code_address));
+	code = code_entry(hit, fresh.code_address);
+	fresh.code = CODE_ID(code);
+	fresh.code_pending = CODE_PENDING(code);
 	instruction = instruction_of(hit, fresh.code_address);
 	fresh.instruction = instruction;
 	fresh.frame = inferred_state(hit, thread, change, fresh.code_address, instruction);
 	fresh.yields_from = 1; /* not known */
+	if (thread->async_gen == hit->gen)
+		fresh.async_via = thread->async_via;
 	fresh.async = change->memory_async;
 	if (hit->site->role == SITE_RUNNING_ASYNC && hit->site->from == VALUE_MEMORY)
 		fresh.async = !change->async;
 	fresh.visible = visible_state(fresh.kind, fresh.frame, fresh.async);
-	if (change->frame == STATE_CREATED) {
+	if (change->frame == STATE_CREATED && hit->site->role != SITE_RUNNING_ASYNC) {
 		fresh.birth_ns = hit->now;
 		fresh.seen_birth = 1;
 		fresh.frame = STATE_NONE;
@@ -181,11 +215,19 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 	return bpf_map_lookup_elem(&objects, &key);
 }
 
-/* Is the object on top of this thread still in _gen_throw() or gen_close(), its own frame not begun? */
+/* Is the object on top of this thread still in _gen_throw() or gen_close(), its own frame not begun, and
+ * are we called from there? The iterator it delegates to may run Python code of its own. */
 static __always_inline bool is_delegating(const struct hit *hit, const struct thread *thread)
 {
-	return thread->delegated_via && thread->top_gen &&
-	       !read_pointer(thread->top_gen + hit->image->layout.gen_previous_item);
+	const struct layout *layout = &hit->image->layout;
+	u64 frame;
+
+	if (!thread->delegated_via || !thread->top_gen ||
+	    read_pointer(thread->top_gen + layout->gen_previous_item))
+		return false;
+	/* the interpreter shows the outer one's frame as current while it delegates, or does not */
+	frame = caller_frame(hit);
+	return frame == thread->delegated_frame || frame == thread->top_gen + layout->gen_iframe;
 }
 
 /* Why the object starts to run, or is closed without running. */
@@ -195,18 +237,16 @@ static __always_inline u8 cause_of(const struct hit *hit, const struct thread *t
 	u8 via = VIA_UNKNOWN;
 
 	if (hit->site->where == SITE_IN_EVAL) {
-		if (hit->kind == KIND_COROUTINE)
-			return via_of_send(thread);
-		return via_of_opcode(thread, hit->kind, caller_opcode(hit)) == VIA_FOR ?
-			       VIA_FOR :
-			       via_of_send(thread);
+		if (hit->kind == KIND_GENERATOR && caller_opcode(hit) == OPCODE_FOR_ITER)
+			return VIA_FOR;
+		return via_of_send(hit, thread);
 	}
 	if (hit->site->where != SITE_IN_SLOT)
 		via = pending_via(thread, hit);
 	/* a traced 3.11 awaits by calling send() itself (SEND with c_tracefunc in Python/ceval.c) */
 	if (via == VIA_SEND && !hit->image->layout.code_monitoring &&
 	    caller_opcode(hit) == OPCODE_SEND)
-		return via_of_send(thread);
+		return via_of_send(hit, thread);
 	/* throw() goes on by gen_send() when what it delegated to returned */
 	if (via == VIA_SEND && object->delegated_via)
 		return object->delegated_via;
@@ -220,7 +260,7 @@ static __always_inline u8 cause_of(const struct hit *hit, const struct thread *t
 	/* the collector marks an object before it calls the finaliser */
 	if (to == STATE_CLOSED || is_finalized(hit))
 		return VIA_FINALIZE;
-	return via_of_opcode(thread, hit->kind, caller_opcode(hit));
+	return via_of_opcode(hit, thread);
 }
 
 static __always_inline void frame_entered(const struct hit *hit, struct thread *thread,
@@ -236,6 +276,8 @@ static __always_inline void frame_entered(const struct hit *hit, struct thread *
 	object->step_via = via;
 	push(thread, object, hit->gen);
 	thread->delegated_via = delegates ? via : VIA_UNKNOWN;
+	if (delegates)
+		thread->delegated_frame = caller_frame(hit);
 	thread->closed_under = 0;
 	if (delegates && !hit->image->layout.executes_first) {
 		object->delegated_via = via;
@@ -261,7 +303,7 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 {
 	u64 raised;
 
-	pop(thread, object, hit->gen);
+	pop(thread, object);
 	thread->delegated_via = VIA_UNKNOWN;
 	if (to == STATE_SUSPENDED) {
 		object->exit_via = object->kind == KIND_COROUTINE ? VIA_AWAIT : VIA_YIELD;
@@ -276,7 +318,8 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 		}
 		return;
 	}
-	thread->closed_under = object->driver_gen;
+	if (object->step_via == VIA_THROW || is_close(object->step_via))
+		thread->closed_under = object->driver_gen;
 	raised = exception_type(hit);
 	if (!raised)
 		object->exit_via = was_closed_unrun(hit, object) ? VIA_CLOSE : VIA_RETURN;
@@ -372,11 +415,13 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 		count(STAT_FILTERED);
 		return;
 	}
-	if (settings.filter_codes || !object->code) {
+	if (settings.filter_codes || !object->code || object->code_pending) {
 		u64 code = code_entry(hit, object->code_address);
 
-		if (code)
+		if (code) {
 			object->code = CODE_ID(code);
+			object->code_pending = CODE_PENDING(code);
+		}
 		if (settings.filter_codes && CODE_VERDICT(code) == VERDICT_DROP) {
 			count(STAT_FILTERED);
 			return;
@@ -450,7 +495,8 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 		count(STAT_REDUNDANT);
 		return NULL;
 	}
-	if (object && change->frame == STATE_CREATED && object->frame != STATE_CREATED) {
+	if (object && change->frame == STATE_CREATED && object->frame != STATE_CREATED &&
+	    hit->site->role != SITE_RUNNING_ASYNC) {
 		anomaly(hit);
 		bpf_map_delete_elem(&objects, &key);
 		object = NULL;
@@ -471,15 +517,14 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	struct change change = {};
 	struct step step = {};
 	struct object *object;
-	bool first_seen;
+	bool first_seen, async_ended;
 	u64 driver;
 
 	if (!read_change(hit, regs, &change)) {
 		count(STAT_LOST_FAULT);
 		return;
 	}
-	if (change.frame ==
-	    STATE_NONE) { /* a state that does not exist: a store to something else */
+	if (change.frame == STATE_NONE) { /* no state of CPython's: a store to something else */
 		count(STAT_REDUNDANT);
 		anomaly(hit);
 		return;
@@ -490,12 +535,13 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	driver = thread->top_gen == hit->gen ? object->driver_id : thread->top_id;
 	step.parent = object->visible == STATE_RUNNING ? object->driver_id : 0;
 	follow_frame(hit, thread, object, &change);
-	if (hit->kind == KIND_ASYNC_GENERATOR && object->async != change.async)
-		object->async = change.async;
-
+	async_ended = object->async && !change.async;
+	object->async = change.async;
 	step.from = object->visible;
 	step.to = visible_state(hit->kind, object->frame, object->async);
 	if (step.from == step.to) {
+		if (async_ended) /* asend() that failed before anything ran */
+			object->async_via = 0;
 		count(STAT_REDUNDANT);
 		return;
 	}
@@ -522,6 +568,8 @@ static __always_inline void on_cause(const struct hit *hit, struct thread *threa
 		object = bpf_map_lookup_elem(&objects, &key);
 		if (object)
 			object->async_via = via;
+		thread->async_gen = object ? 0 : hit->gen;
+		thread->async_via = via;
 		return;
 	}
 	/* the finaliser calls gen_close(), and throw() gen_send(), themselves */

@@ -69,6 +69,7 @@ _Static_assert(sizeof(struct layout) == 312, "layout is shared with BPF");
 
 /* Offsets that hold in every version (Include/object.h, unicodeobject.h, bytesobject.h; no
  * free-threaded build is supported). */
+#define CODE_GENERATOR   0x20 /* CO_GENERATOR in co_flags */
 #define PYOBJECT_TYPE    8
 #define PYVAROBJECT_SIZE 16
 #define UNICODE_LENGTH   16

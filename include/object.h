@@ -38,8 +38,8 @@ struct object {
 	__u8 async_via;     /* asend, athrow or aclose called, not yet begun */
 	__u8 delegated_via; /* throw or close that went to the inner iterator first */
 	__u8 seen_birth;
-	__u8 yields_from; /* suspended in yield from or await, as far as the version can tell */
-	__u8 pad;
+	__u8 yields_from;  /* suspended in yield from or await, as far as the version can tell */
+	__u8 code_pending; /* its code's line table has not been sent whole */
 };
 _Static_assert(sizeof(struct object) == 88, "object is shared with BPF");
 

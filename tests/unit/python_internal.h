@@ -15,8 +15,7 @@
 
 /* The instructions of every code object here, in units of two bytes. */
 enum unit {
-	UNIT_MAKE = 0, /* RETURN_GENERATOR */
-	UNIT_BODY = 1,
+	UNIT_MAKE = 1, /* RETURN_GENERATOR, behind COPY_FREE_VARS */
 	UNIT_FOR_ITER = 3,
 	UNIT_SEND = 4,
 	UNIT_RETURN = 5,
@@ -28,6 +27,7 @@ enum unit {
 
 /* What C functions are under way on a thread, the innermost last. */
 enum continuation_kind {
+	IN_PYTHON,  /* a plain Python function */
 	IN_RUN,     /* a generator's body; under it, what runs when it ends */
 	IN_METHOD,  /* a method that Python code called */
 	IN_THROW,   /* _gen_throw() of an outer one, in the throw() of the inner */
@@ -57,8 +57,11 @@ extern struct python {
 	struct layout layout;
 	struct py_thread threads[THREADS_MAX], *thread;
 	struct transition_record last;
+	bool no_finaliser_probe;
 } python;
 
+struct continuation *begin(enum continuation_kind kind, struct py_gen *gen);
+struct continuation end(enum continuation_kind kind, const struct py_gen *gen);
 uint8_t py_opcode(uint8_t opcode_class); /* some opcode of that class */
 extern const uint64_t frame_bytes;
 uint64_t current_frame(void);
@@ -69,5 +72,48 @@ uint64_t frame_code_address(uint64_t frame);
 int8_t state_value(uint8_t state);
 int8_t yield_from_value(void);
 struct py_gen *gen_new(uint64_t address, uint8_t kind, struct py_code *code);
+
+/* --- C functions --- */
+
+/* Each function's store is a site of its own. */
+enum store_site {
+	S_MAKE,   /* make_gen() */
+	S_CREATE, /* RETURN_GENERATOR */
+	S_RESUME, /* FOR_ITER_GEN, SEND_GEN */
+	S_YIELD,  /* YIELD_VALUE */
+	S_CLEAR,  /* clear_gen_frame() */
+	S_ITERNEXT,
+	S_AM_SEND, /* gen_send_ex2() inlined there */
+	S_SEND,    /* gen_send_ex2() elsewhere */
+	S_COMPLETED,
+	S_CLEARED,
+	S_THROW,
+	S_THROW_BACK,
+	S_CLOSE,
+	S_CLOSE_BACK,
+	S_CLOSE_COMPLETED,
+	S_CLOSE_CLEARED,
+	S_DEALLOC,
+	S_ASYNC_UP,
+	S_ASYNC_DOWN,
+};
+
+enum outcome { YIELDED, ENDED };
+
+void store(enum store_site which, uint8_t where, struct py_gen *gen, int value);
+void store_async(enum store_site which, struct py_gen *gen, int value);
+uint64_t frame_of(const struct py_gen *gen);
+void set_exception(enum py_exception exception);
+/* The entry of a function that has a probe: its return address is on the stack. */
+void enter(struct py_gen *gen, uint8_t via);
+void call_method(struct py_gen *gen, uint8_t via);
+/* gen_send_ex2() up to the evaluation loop; `which` < 0: the state is EXECUTING already (3.15). */
+void run(struct py_gen *gen, int which, uint8_t where);
+/* gen_close() behind gen_close_iter(): GeneratorExit is thrown in. */
+void throw_exit(struct py_gen *gen);
+/* The innermost generator has yielded or ended: back through the C functions, to Python code. */
+void unwind(enum outcome outcome);
+void close_it(struct py_gen *gen); /* gen_close() */
+void dealloc(struct py_gen *gen);  /* gen_dealloc() behind the finaliser */
 
 #endif

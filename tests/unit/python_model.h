@@ -42,9 +42,12 @@ bool python_end(void);             /* world_end(); false */
 #define EACH_WORLD                                                                                 \
 	for (unsigned world_ = 0; world_ < WORLDS; world_++)                                       \
 		for (bool go_ = python_begin(world_); go_; go_ = python_end())
-unsigned python_minor(void); /* 11, 13, 15 */
+uint64_t python_thread_state(void); /* of the current thread: for memory_fault() */
+unsigned python_minor(void);        /* 11, 13, 15 */
 
 void py_thread(unsigned index); /* the one that runs from now on */
+/* The same, but it is only another stack of the first thread: a greenlet. */
+void py_greenlet(unsigned index);
 
 /* --- objects --- */
 struct py_code *py_code(const char *qualname);
@@ -78,6 +81,10 @@ void py_am_send(struct py_gen *gen); /* through am_send */
 void py_enter(struct py_gen *gen);   /* through gen_send_ex2() where it was not inlined */
 void py_send(struct py_gen *gen);    /* the method */
 void py_send_fails(struct py_gen *gen);
+/* The C stack grows (or shrinks again) by what other functions use; below it is overwritten. */
+void py_stack(int bytes);
+void py_stack_overwritten(void);
+void py_no_finaliser_probe(void); /* of this world: tp_finalize was not found */
 void py_throw(struct py_gen *gen, enum py_exception exception);
 void py_close(struct py_gen *gen);
 void py_drop(struct py_gen *gen);    /* the last reference goes: finaliser, dealloc, free */

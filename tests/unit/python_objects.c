@@ -26,6 +26,11 @@ unsigned python_minor(void)
 	return python.minor;
 }
 
+uint64_t python_thread_state(void)
+{
+	return python.thread->tstate;
+}
+
 uint8_t py_opcode(uint8_t class)
 {
 	for (unsigned opcode = 1; opcode < 256; opcode++)
@@ -68,7 +73,7 @@ struct py_code *py_code_at(uint64_t address, const char *qualname)
 	static const uint8_t lines[] = { 0xd8, 0x00, 0x01 };
 	const struct layout *layout = &python.layout;
 	struct py_code *code = &codes[code_count++];
-	uint32_t first_line = 10, flags = 0x20;
+	uint32_t first_line = 10, flags = 0;
 
 	cr_assert_leq(code_count, (unsigned)CODES_MAX_HERE);
 	code->address = address;
@@ -148,12 +153,14 @@ void py_call(struct py_code *code)
 {
 	uint64_t frame = memory_new(frame_bytes);
 
+	begin(IN_PYTHON, NULL);
 	frame_fill(frame, code, current_frame(), UNIT_CALL);
 	set_current_frame(frame);
 }
 
 void py_call_end(void)
 {
+	end(IN_PYTHON, NULL);
 	set_current_frame(memory_get64(current_frame() + python.layout.frame_previous));
 }
 
@@ -238,6 +245,13 @@ void py_thread(unsigned index)
 	}
 }
 
+void py_greenlet(unsigned index)
+{
+	py_thread(index);
+	thread_choose(0);
+	thread_fs_base(python.thread->fs_base);
+}
+
 static void image_fill(struct image *image)
 {
 	image->generator_exit = EXIT_SLOT;
@@ -318,6 +332,8 @@ int py_state(const struct py_gen *gen)
 
 struct py_gen *gen_new(uint64_t address, uint8_t kind, struct py_code *code)
 {
+	/* CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR */
+	static const uint32_t flags[KIND_COUNT] = { 0, 0x20, 0x80, 0x200 };
 	struct py_gen *gen = &gens[gen_count++];
 	uint32_t references = 1;
 
@@ -325,6 +341,7 @@ struct py_gen *gen_new(uint64_t address, uint8_t kind, struct py_code *code)
 	if (!address)
 		address = memory_new(GC_HEAD_BYTES + GEN_BYTES) + GC_HEAD_BYTES;
 	*gen = (struct py_gen){ .address = address, .kind = kind, .code = code };
+	memory_put(code->address + python.layout.code_flags, &flags[kind], sizeof(flags[kind]));
 	memory_put(address, &references, sizeof(references));
 	memory_put64(address + PYOBJECT_TYPE, BASE + world_image()->types[kind]);
 	memory_put64(address - GC_HEAD_BYTES, 0); /* not tracked yet */

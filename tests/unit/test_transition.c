@@ -215,6 +215,45 @@ Test(transition, keeps_threads_apart)
 	}
 }
 
+/* SQLAlchemy's asyncio: a coroutine switches to a greenlet, a generator there runs code that switches
+ * back, and the coroutine awaits while that generator is still running. */
+Test(transition, knows_parents_though_greenlets_switch)
+{
+	EACH_WORLD
+	{
+		struct py_code *code = py_code("f");
+		struct py_gen *coro = py_create(KIND_COROUTINE, code);
+		struct py_gen *task = py_create(KIND_COROUTINE, code);
+		struct py_gen *rows = py_create(KIND_GENERATOR, code);
+
+		expect(coro, NONE, CREATED, VIA_CREATE, NULL);
+		expect(task, NONE, CREATED, VIA_CREATE, NULL);
+		expect(rows, NONE, CREATED, VIA_CREATE, NULL);
+		py_send(coro);
+		expect(coro, CREATED, RUNNING, VIA_SEND, NULL);
+		py_greenlet(1);
+		py_next(rows);
+		expect_any(rows, CREATED, RUNNING, VIA_NEXT, coro);
+		py_greenlet(0);
+		py_await(coro, NULL);
+		expect(coro, RUNNING, SUSPENDED, VIA_AWAIT, NULL);
+		py_send(task); /* by the event loop */
+		expect(task, CREATED, RUNNING, VIA_SEND, NULL);
+		py_await(task, NULL);
+		expect(task, RUNNING, SUSPENDED, VIA_AWAIT, NULL);
+		py_send(coro);
+		expect(coro, SUSPENDED, RUNNING, VIA_SEND, NULL);
+		py_greenlet(1);
+		py_yield(rows);
+		expect(rows, RUNNING, SUSPENDED, VIA_YIELD, coro);
+		py_greenlet(0);
+		py_await(coro, NULL);
+		expect(coro, RUNNING, SUSPENDED, VIA_AWAIT, NULL);
+		py_send(task);
+		expect(task, SUSPENDED, RUNNING, VIA_SEND, NULL);
+	}
+}
+
 Test(transition, keeps_processes_apart)
 {
 	EACH_WORLD
@@ -234,6 +273,30 @@ Test(transition, keeps_processes_apart)
 		expect(twin, CLOSED, NONE, VIA_FREE, NULL);
 		py_thread(0);
 		cr_assert(world_object(gen->address));
+	}
+}
+
+/* exec keeps pid and thread, and no generator. */
+Test(transition, forgets_everything_at_exec)
+{
+	EACH_WORLD
+	{
+		struct py_code *code = py_code("f");
+		struct py_gen *old = py_create(KIND_GENERATOR, code), *twin, *other;
+
+		expect(old, NONE, CREATED, VIA_CREATE, NULL);
+		py_next(old);
+		expect(old, CREATED, RUNNING, VIA_NEXT, NULL);
+		process_executes();
+		cr_assert_null(world_object(old->address));
+		other = py_create(KIND_COROUTINE, code);
+		expect(other, NONE, CREATED, VIA_CREATE, NULL);
+		py_at(OPCODE_OTHER);
+		py_am_send(other);
+		expect(other, CREATED, RUNNING, VIA_SEND, NULL);
+		twin = py_create_at(old->address, KIND_GENERATOR, code);
+		expect(twin, NONE, CREATED, VIA_CREATE, NULL);
+		cr_assert_neq(twin->id, old->id);
 	}
 }
 

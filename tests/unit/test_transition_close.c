@@ -264,6 +264,31 @@ Test(finaliser, runs_from_the_collector)
 	}
 }
 
+/* The collector leaves its mark on an object before it calls the finaliser. */
+Test(finaliser, is_known_by_the_collectors_mark)
+{
+	EACH_WORLD
+	{
+		struct py_gen *gen = suspended_in(KIND_GENERATOR, false);
+		struct py_gen *careful = suspended_in(KIND_COROUTINE, true);
+
+		py_no_finaliser_probe();
+		py_collect(careful);
+		runs_to_its_end(careful, SUSPENDED, VIA_FINALIZE, NULL);
+		expect(careful, CLOSED, NONE, VIA_FREE, NULL);
+		py_collect(gen);
+		if (python_minor() == 13) {
+			expect(gen, SUSPENDED, CLOSED, VIA_FINALIZE, NULL);
+		} else {
+			expect(gen, SUSPENDED, RUNNING, VIA_FINALIZE, NULL);
+			if (python_minor() == 11)
+				py_raise(gen, EXC_GENERATOR_EXIT);
+			expect(gen, RUNNING, CLOSED, VIA_CLOSE, NULL);
+		}
+		expect(gen, CLOSED, NONE, VIA_FREE, NULL);
+	}
+}
+
 Test(finaliser, goes_through_a_chain)
 {
 	EACH_WORLD

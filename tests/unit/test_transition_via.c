@@ -195,6 +195,37 @@ Test(via, is_await_under_a_coroutine_and_an_async_generator)
 	}
 }
 
+/* What was driven in between has another kind than who drives now. */
+Test(via, goes_by_the_kind_of_the_driver)
+{
+	EACH_WORLD
+	{
+		struct py_gen *outer = suspended(KIND_GENERATOR, false);
+		struct py_gen *coro = suspended(KIND_COROUTINE, false);
+		struct py_gen *inner = suspended(KIND_GENERATOR, false);
+
+		py_next(outer);
+		expect(outer, SUSPENDED, RUNNING, VIA_NEXT, NULL);
+		for (int i = 0; i < 2; i++) {
+			py_at(OPCODE_OTHER);
+			py_am_send(coro);
+			expect(coro, SUSPENDED, RUNNING, VIA_SEND, outer);
+			py_at(OPCODE_SEND);
+			py_am_send(inner);
+			expect(inner, SUSPENDED, RUNNING, VIA_AWAIT, coro);
+			py_yield(inner);
+			expect(inner, RUNNING, SUSPENDED, VIA_YIELD, coro);
+			py_yield(coro);
+			expect(coro, RUNNING, SUSPENDED, VIA_AWAIT, outer);
+			py_at(OPCODE_SEND);
+			py_am_send(inner);
+			expect(inner, SUSPENDED, RUNNING, VIA_YIELD_FROM, outer);
+			py_yield(inner);
+			expect(inner, RUNNING, SUSPENDED, VIA_YIELD, outer);
+		}
+	}
+}
+
 Test(via, is_send_by_its_method)
 {
 	EACH_WORLD
@@ -244,6 +275,25 @@ Test(via, is_not_a_send_that_failed)
 		py_call(py_code("deeper"));
 		expect_for(gen, py_enter, VIA_NEXT);
 		py_call_end();
+	}
+}
+
+/* The same instruction may call send(), which fails, and then next() of the same generator: what is
+ * left of the first call must not explain the second. */
+Test(via, is_not_what_left_its_traces_on_the_stack)
+{
+	EACH_WORLD
+	{
+		struct py_gen *gen = suspended(KIND_GENERATOR, false);
+
+		py_at(OPCODE_OTHER);
+		py_stack(0x400); /* deep down in C */
+		py_send_fails(gen);
+		py_stack(-0x400);
+		expect_for(gen, py_enter, VIA_NEXT);
+		py_send_fails(gen);
+		py_stack_overwritten();
+		expect_for(gen, py_enter, VIA_NEXT);
 	}
 }
 

@@ -33,6 +33,7 @@ static struct world {
 	u8 lines[CODES_SEEN][LINES_SEEN];
 	u32 lines_bytes[CODES_SEEN];
 	unsigned code_count;
+	u64 contexts;  /* hits of USDT probes */
 	u64 anomalies; /* expected */
 } world;
 
@@ -179,6 +180,11 @@ void thread_fs_base(uint64_t fs_base)
 	kernel.current_task->thread.fsbase = fs_base;
 }
 
+void process_executes(void)
+{
+	kernel.current_task->self_exec_id++;
+}
+
 void time_passes(uint64_t ns)
 {
 	kernel.now += ns;
@@ -269,6 +275,14 @@ void store_hit(unsigned which, uint8_t role, uint8_t where, uint64_t gen, int va
 	site_hit_storing(site_index(&site), gen + shift, stack_pointer, (u8)value);
 	if (world.placement != PLACED_AFTER)
 		memory_put(byte, &(s8){ (s8)value }, 1);
+}
+
+void context_hit(uint32_t event, int64_t value, uint64_t name)
+{
+	kernel.now += 1000;
+	world.contexts++;
+	on_context(event, value, (const char *)name);
+	cr_assert_eq(kernel.reserved, 0);
 }
 
 enum placement world_placement(void)
@@ -380,7 +394,8 @@ static void check_head(const struct record_head *head, u64 size)
 	cr_assert_leq(head->ts_ns, kernel.now);
 }
 
-const struct transition_record *take_transition(void)
+/* The next record of a type; codes and lines are kept on the way. */
+static const void *take_record(u16 type)
 {
 	while (world.taken < kernel.submitted_count) {
 		const struct record_head *head = kernel.submitted[world.taken++];
@@ -391,12 +406,22 @@ const struct transition_record *take_transition(void)
 			take_code((const void *)head);
 		else if (head->type == RECORD_LINES)
 			take_lines((const void *)head);
-		if (head->type != RECORD_TRANSITION)
-			continue;
-		check_seq((const void *)head);
-		return (const void *)head;
+		else if (head->type == RECORD_TRANSITION)
+			check_seq((const void *)head);
+		if (head->type == type)
+			return head;
 	}
 	return NULL;
+}
+
+const struct transition_record *take_transition(void)
+{
+	return take_record(RECORD_TRANSITION);
+}
+
+const struct context_record *take_context(void)
+{
+	return take_record(RECORD_CONTEXT);
 }
 
 const char *told_qualname(uint32_t code)
@@ -442,7 +467,7 @@ void world_end(void)
 		by_site += site_hits[i];
 	cr_assert_eq(world_count(STAT_HITS), outcomes, "hits %lu, outcomes %llu",
 		     (unsigned long)world_count(STAT_HITS), outcomes);
-	cr_assert_eq(world_count(STAT_HITS), by_site);
+	cr_assert_eq(world_count(STAT_HITS), by_site + world.contexts);
 	cr_assert_eq(world_count(STAT_ANOMALIES), world.anomalies, "%lu anomalies",
 		     (unsigned long)world_count(STAT_ANOMALIES));
 	clear_kernel();

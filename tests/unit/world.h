@@ -44,6 +44,7 @@ void memory_fault(uint64_t address, bool faulty); /* the whole region of that ad
 /* --- the thread that runs --- */
 void thread_choose(unsigned index);
 unsigned thread_current(void);
+void process_executes(void); /* the current one executes another program */
 void thread_fs_base(uint64_t fs_base);
 void time_passes(uint64_t ns);
 
@@ -62,6 +63,9 @@ void store_hit(unsigned which, uint8_t role, uint8_t where, uint64_t gen, int va
 enum placement world_placement(void);
 void world_place(enum placement placement);
 
+/* A USDT probe: enum context_event; `name` is the address of a C string, or 0. */
+void context_hit(uint32_t event, int64_t value, uint64_t name);
+
 /* --- switches --- */
 struct settings *world_settings(void);
 void world_watch(bool watched);
@@ -75,6 +79,8 @@ struct object *world_object(uint64_t gen); /* its entry in the state map, or NUL
 uint64_t world_count(enum statistic statistic);
 /* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
 const struct transition_record *take_transition(void);
+/* The same for a context; transitions in between are passed over. */
+const struct context_record *take_context(void);
 /* What was told of a code id: its qualname, or NULL. */
 const char *told_qualname(uint32_t code);
 const struct code_record *told_code(uint32_t code);

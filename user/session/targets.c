@@ -166,15 +166,22 @@ static void try_later(struct session *session, pid_t pid, unsigned tries, bool f
 	later->when_ns = session_now_ns() + (LATER_FIRST_NS << tries);
 }
 
+/* Of its own, that is, not on its interpreter's file. */
+static bool has_probes(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->attachment_count; i++)
+		if (session->attachments[i]->pid == pid)
+			return true;
+	return false;
+}
+
 static void forked(struct session *session, pid_t pid, pid_t parent)
 {
 	char why[IMAGE_WHY_MAX];
-	bool own = false;
 	int err;
 
-	for (size_t i = 0; i < session->attachment_count; i++)
-		own |= session->attachments[i]->pid == parent;
-	if (!own) { /* the probes are on the file: the child has them already */
+	if (!has_probes(session,
+			parent)) { /* the probes are on the file: the child has them already */
 		target_add(session, pid);
 		return;
 	}
@@ -191,7 +198,7 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 /* The image is new, the pid is not. Probes on the same file stay: they belong to the task. */
 static void executed(struct session *session, pid_t pid, unsigned tries)
 {
-	bool was_target = target_known(session, pid);
+	bool was_target = target_known(session, pid), own = has_probes(session, pid);
 	char why[IMAGE_WHY_MAX];
 	struct image_file *image;
 	int err;
@@ -207,6 +214,10 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		try_later(session, pid, tries, was_target);
 		if (tries + 1 >= LATER_TRIES)
 			target_remove(session, pid);
+		return;
+	}
+	if (!own && !session->options.watch_exec) { /* --exe: it left that interpreter */
+		target_remove(session, pid);
 		return;
 	}
 	detach_process(session, pid);
