@@ -68,7 +68,7 @@ void context_hit(uint32_t event, int64_t value, uint64_t name);
 
 /* --- switches --- */
 struct settings *world_settings(void);
-void world_watch(bool watched);
+void world_watch(bool on);
 void world_objects_limit(uint32_t entries);
 void world_codes_limit(uint32_t entries);
 void world_ring_limit(uint64_t bytes); /* of what waits; expect_… takes it out */

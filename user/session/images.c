@@ -81,7 +81,7 @@ static int analyse(struct image_file *image, char *why)
 static int open_image(const char *path, const char *shown, struct image_file **out, char *why)
 {
 	struct image_file *image = calloc(1, sizeof(*image));
-	struct stat status;
+	struct stat status = {};
 	int err = 0;
 
 	if (!image)
