@@ -190,14 +190,20 @@ __noinline u64 code_answer(struct code_request *request)
 	hit.tid = request->tid;
 	hit.now = request->now;
 	fresh.code = __sync_fetch_and_add(&last_code_id, 1) + 1;
+	/* entered before it is sent: a full map must not send it again and again */
+	if (bpf_map_update_elem(&codes, &key, &fresh, BPF_ANY)) {
+		count(STAT_CODES_LOST);
+		return 0;
+	}
 	sent = send_code(&hit, request->address, fresh.code);
+	if (sent != SENT_ALL)
+		bpf_map_delete_elem(&codes, &key);
 	if (sent == SENT_NOTHING) {
 		count(STAT_CODES_LOST);
 		return 0;
 	}
-	if (sent == SENT_NAMES) /* not entered: next time all of it is sent, by another id */
+	if (sent == SENT_NAMES) /* next time all of it is sent, by another id */
 		return 1ull << 63 | fresh.code;
-	bpf_map_update_elem(&codes, &key, &fresh, BPF_ANY);
 	return fresh.code;
 }
 

@@ -173,6 +173,26 @@ Test(loss, of_code_entries_floods_nobody)
 	}
 }
 
+/* The same where every event asks for the verdict of its code. */
+Test(loss, of_code_entries_floods_no_filter)
+{
+	EACH_WORLD
+	{
+		struct py_gen *gen;
+
+		world_settings()->filter_codes = 1;
+		world_codes_limit(0);
+		gen = born(KIND_GENERATOR, py_code("f"));
+		for (int i = 0; i < 10; i++) {
+			py_next(gen);
+			expect(gen, i ? SUSPENDED : CREATED, RUNNING, VIA_NEXT, NULL);
+			py_yield(gen);
+			expect(gen, RUNNING, SUSPENDED, VIA_YIELD, NULL);
+		}
+		cr_assert_leq(told_codes(), 2u, "%u code records for 21 events", told_codes());
+	}
+}
+
 /* The state's page cannot be read at a hit: that hit is lost, and said to be. */
 Test(loss, of_what_cannot_be_read)
 {
@@ -444,39 +464,5 @@ Test(filter, drops_code_by_verdict)
 		}
 		cr_assert_eq(world_count(STAT_FILTERED), 6);
 		cr_assert_eq(world_object(unwanted->address)->seq, 7);
-	}
-}
-
-/* Garbage collections, imports and audit events are hits as well. */
-Test(context, is_counted)
-{
-	EACH_WORLD
-	{
-		uint64_t name = memory_new(64), longer = memory_new(256);
-		const struct context_record *record;
-		char bytes[256];
-
-		memory_put(name, "os.path", 8);
-		memset(bytes, 'x', sizeof(bytes));
-		memory_put(longer, bytes, sizeof(bytes));
-		context_hit(CONTEXT_GC_START, 2, 0);
-		context_hit(CONTEXT_GC_DONE, 31, 0);
-		context_hit(CONTEXT_AUDIT, 0, name);
-		context_hit(CONTEXT_AUDIT, 0, longer);
-		context_hit(CONTEXT_AUDIT, 0, 0x10); /* unreadable */
-		record = take_context();
-		cr_assert_eq(record->event, CONTEXT_GC_START);
-		cr_assert_eq(record->value, 2);
-		cr_assert_str_eq(record->name, "");
-		cr_assert_eq(take_context()->value, 31);
-		cr_assert_str_eq(take_context()->name, "os.path");
-		cr_assert_eq(strlen(take_context()->name), CONTEXT_NAME_BYTES - 1);
-		cr_assert_str_eq(take_context()->name, "");
-		world_ring_limit(0);
-		context_hit(CONTEXT_GC_START, 0, 0);
-		context_hit(CONTEXT_GC_DONE, 0, 0);
-		cr_assert_eq(world_count(STAT_LOST_RING), 2);
-		cr_assert_eq(world_count(STAT_EVENTS), 4);
-		cr_assert_eq(world_count(STAT_CAUSES), 1);
 	}
 }
