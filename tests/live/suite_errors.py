@@ -22,6 +22,8 @@ ONE_LINE = re.compile(r"genscope: .+: .+\n")
 ATTEMPTS = 20
 
 
+PYENV = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+
 def fails(ctx, words, allowed, contains="", prefix=()):
     """genscope must end soon with one of the allowed statuses and one line that says why and what to do."""
     with Process([*prefix, ctx.genscope, *words]) as tool:
@@ -55,7 +57,7 @@ def not_python(ctx):
 
 def old_python(ctx):
     found = [path for version in ("3.7", "3.8", "3.9", "3.10")
-             for path in glob.glob(f"/root/.pyenv/versions/{version}.*/bin/python{version}")]
+             for path in glob.glob(f"{PYENV}/versions/{version}.*/bin/python{version}")]
     if not found:
         raise Skip("no pyenv python 3.7 to 3.10")
     for path in found:
