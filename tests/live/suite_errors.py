@@ -20,9 +20,8 @@ NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "
           "--bounding-set=-all"]
 ONE_LINE = re.compile(r"genscope: .+: .+\n")
 ATTEMPTS = 20
-
-
 PYENV = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+
 
 def fails(ctx, words, allowed, contains="", prefix=()):
     """genscope must end soon with one of the allowed statuses and one line that says why and what to do."""

@@ -128,13 +128,7 @@ int session_start_command(struct session *session, char *const *argv, char *why)
 		run_child(argv, failure[1]);
 	close(failure[1]);
 	command->traced = true;
-	{
-		__u32 key = (__u32)command->pid;
-		__u64 unknown = 0;
-
-		bpf_map__update_elem(session->skeleton->maps.processes, &key, sizeof(key), &unknown,
-				     sizeof(unknown), BPF_NOEXIST);
-	}
+	target_follow(session, command->pid);
 	err = await_child(command);
 	if (!err)
 		err = target_add(session, command->pid);

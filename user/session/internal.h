@@ -25,7 +25,6 @@ struct later {
 	pid_t pid;
 	unsigned tries;
 	uint64_t when_ns;
-	bool follow; /* a target's child: told when it is no Python; else one of many */
 };
 
 struct command {
@@ -54,7 +53,6 @@ struct session {
 	char coverage[256];
 	uint32_t site_count;
 	uint32_t next_number;
-	uint64_t missed_detached; /* misses of programs, as far as links are gone */
 };
 
 /* attach.c */
@@ -66,6 +64,7 @@ bool is_attached(const struct session *session, const struct image_file *image, 
 /* targets.c */
 int target_add(struct session *session, pid_t pid);
 void target_remove(struct session *session, pid_t pid);
+void target_follow(struct session *session, pid_t pid); /* BPF tells of its forks, execs and exit */
 bool target_known(const struct session *session, pid_t pid);
 void targets_on_event(struct session *session, const struct process_record *record);
 void targets_retry_later(struct session *session);

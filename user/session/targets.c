@@ -52,7 +52,7 @@ void target_remove(struct session *session, pid_t pid)
 }
 
 /* BPF follows forks, execs and the exit of the processes in this map. */
-static void follow(struct session *session, pid_t pid)
+void target_follow(struct session *session, pid_t pid)
 {
 	__u32 key = (__u32)pid;
 	__u64 unknown = 0; /* BPF fills in the identity */
@@ -82,7 +82,7 @@ int session_attach_process(struct session *session, pid_t pid, char *why)
 	err = images_of_process(&session->images, pid, &image, why);
 	if (err)
 		return err;
-	follow(session, pid);
+	target_follow(session, pid);
 	err = attach_image(session, image, pid, why);
 	if (!err && !process_alive(&id)) { /* before its exit could be told to us */
 		snprintf(why, IMAGE_WHY_MAX, "it ended at this very moment");
@@ -113,7 +113,7 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 	err = images_of_process(&session->images, pid, &image, why);
 	if (err)
 		return err;
-	follow(session, pid);
+	target_follow(session, pid);
 	err = attach_image(session, image, -1, why);
 	return err ? err : target_add(session, pid);
 }
@@ -148,7 +148,7 @@ int session_attach_all(struct session *session, const char *cgroup, char *why)
 	return err;
 }
 
-static void try_later(struct session *session, pid_t pid, unsigned tries, bool follow_it)
+static void try_later(struct session *session, pid_t pid, unsigned tries)
 {
 	struct later *later;
 
@@ -162,7 +162,6 @@ static void try_later(struct session *session, pid_t pid, unsigned tries, bool f
 	later = &session->later[session->later_count++];
 	later->pid = pid;
 	later->tries = tries;
-	later->follow = follow_it;
 	later->when_ns = session_now_ns() + (LATER_FIRST_NS << tries);
 }
 
@@ -211,7 +210,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		return;
 	}
 	if (err == -ENOENT) { /* not a Python, or its library is not mapped yet */
-		try_later(session, pid, tries, was_target);
+		try_later(session, pid, tries);
 		if (tries + 1 >= LATER_TRIES)
 			target_remove(session, pid);
 		return;
