@@ -55,11 +55,11 @@ ASAN    := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/asan/%.o))
 UNIT    := $(UNIT_C:%.c=$(BUILD)/asan/%.o) $(UNIT_X:%.c=$(BUILD)/asan/%.o)
 FUZZOBJ := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/fuzz/%.o))
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz,$(d)/*.c $(d)/*.h)) \
+FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all deps demo check check-build check-run unit fuzz fuzz-smoke live interpreters bench install uninstall format lint \
-        clean distclean help FORCE
+.PHONY: all deps demo check check-build check-run unit layouts fuzz fuzz-smoke live interpreters bench install uninstall \
+        format lint clean distclean help FORCE
 all: $(BUILD)/genscope
 
 # --- the BPF object and its skeleton ---------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ $(BUILD)/revision: FORCE
 REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
 $(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
 
--include $(BUILD)/genscope.bpf.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+-include $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ check-build: all interpreters $(BUILD)/tests/unit $(if $(FUZZ_READY),$(FUZZERS))
 
 check-run:
 	$(if $(FUZZ_READY),,@echo 'fuzz-smoke: skipped: this clang has no fuzzer runtime (libclang-rt-dev)'$(if $(CI),; exit 1))
-	@failed=; for suite in unit $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
+	@failed=; for suite in unit layouts $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
 	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
 
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)
@@ -160,6 +160,16 @@ $(BUILD)/tests/unit: $(ASAN) $(UNIT)
 unit: $(BUILD)/tests/unit
 	@$(STEADY) $< 2>&1 | tee $(BUILD)/tests/unit.log
 	@grep -q 'Tested: *[1-9]' $(BUILD)/tests/unit.log || { echo 'unit tests: none was run' >&2; exit 1; }
+
+# The tables of offsets against the headers and the memory of every test interpreter.
+$(BUILD)/tests/table: tests/layouts/table.c $(BUILD)/obj/user/python/layouts.o $(BUILD)/obj/user/python/memory_layouts.o
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) $(CFLAGS) $^ -o $@
+
+layouts: $(BUILD)/tests/table
+	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
+	@$(PYTHON) tests/layouts/check.py --cc '$(CC)' --table $< --interpreters $(BUILD)/interpreters.tsv
 
 $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZOBJ)
 	$(call say,LINK,$@)
@@ -219,6 +229,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make uninstall   take them away again
 
   make unit        unit tests under ASan and UBSan, no root
+  make layouts     the tables of offsets against the headers and the memory of each test interpreter
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope

@@ -31,6 +31,57 @@ bootstrap() { # SUITE DIRECTORY LOG PACKAGE...
 	debootstrap --variant=minbase --include="$(echo "$@" | tr ' ' ,)" "$suite" "$directory" "$uri" >"$log" 2>&1
 }
 
+# What `make layouts` compiles against: the headers out of libpython3.X-dev, which would bring libc's along if it were
+# installed. In LISTS is the Packages file of main, verified: it vouches for what is fetched.
+lacks_headers() { # ROOT VERSION
+	[ -x "$1/usr/bin/python$2" ] && [ ! -e "$1/usr/include/python$2/pyconfig.h" ]
+}
+
+add_headers() { # ROOT LISTS
+	local root=$1 lists=$2 deb=$1/headers.deb version name sum
+	for version in $versions; do
+		lacks_headers "$root" "$version" || continue
+		read -r name sum < <(awk -v package="libpython$version-dev" '
+			/^Package: / { here = $2 == package }
+			here && /^Filename: / { name = $2 }
+			here && /^SHA256: / { sum = $2 }
+			END { print name, sum }' "$lists"/*_Packages) || true
+		if [ -z "$sum" ] || ! wget -q -T 20 -t 2 -O "$deb" "$uri/$name" || ! echo "$sum  $deb" | sha256sum -c --status ||
+			! dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" ./usr/include; then
+			say "${root##*/}: no headers of Python $version: libpython$version-dev could not be fetched"
+			rm -rf "$root/usr/include/python$version"
+		fi
+		rm -f "$deb"
+	done
+}
+
+# A root that was made without them: the index has to be fetched first, by an apt that knows of nothing else.
+complete_root() { # SUITE
+	local suite=$1 keyring=/usr/share/keyrings/debian-archive-keyring.gpg private signed=
+	private=$(mktemp -d)
+	[ -r $keyring ] && signed="[signed-by=$keyring] "
+	chmod 755 "$private"	# apt downloads as the user _apt
+	mkdir "$private/lists"
+	echo "deb $signed$uri $suite main" >"$private/sources.list"
+	say "$suite: fetching the headers of its Pythons"
+	if apt-get -qq -o Dir::Etc::SourceList="$private/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+		-o Dir::State::Lists="$private/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none \
+		-o Acquire::GzipIndexes=false -o Acquire::http::Timeout=20 update >/dev/null 2>&1; then
+		add_headers "$cache/$suite" "$private/lists"
+	else
+		say "$suite: its package lists could not be fetched, going on without headers"
+	fi
+	rm -rf "$private"
+	is_complete "$suite" || touch "$cache/$suite.incomplete"
+}
+
+# Tried in vain a while ago counts: a run without the network is not to wait for it every time.
+is_complete() { # SUITE
+	local version
+	[ -z "$(find "$cache/$1.incomplete" -mmin -60 2>/dev/null)" ] || return 0
+	for version in $versions; do ! lacks_headers "$cache/$1" "$version" || return 1; done
+}
+
 # Made beside its place and moved there when it is whole, so that a root which exists is a good one.
 make_root() { # SUITE
 	local suite=$1 half=$cache/$1.half log=$cache/$1.log packages gone started=$SECONDS
@@ -50,6 +101,7 @@ make_root() { # SUITE
 			return
 		fi
 	fi
+	add_headers "$half" "$half"/var/lib/apt/lists
 	# Two thirds of it is archives, manuals and symbols that no test reads.
 	rm -rf "$half"/var/cache/apt/archives/*.deb "$half"/var/lib/apt/lists/* "$half"/usr/share/{doc,man,locale} "$half"/usr/lib/debug
 	find "$half/usr/lib" -name 'libpython*.a' -delete
@@ -60,15 +112,17 @@ make_root() { # SUITE
 
 make_roots() {
 	local suite absent=
-	for suite in $suites; do [ -d "$cache/$suite" ] || absent="$absent $suite"; done
+	for suite in $suites; do [ -d "$cache/$suite" ] && is_complete "$suite" || absent="$absent $suite"; done
 	[ -n "$absent" ] || return 0
-	if [ "$(id -u)" != 0 ]; then say "no Debian$absent: only root can unpack them"; return 0; fi
+	if [ "$(id -u)" != 0 ]; then say "no Debian$absent, or not all of it: only root can unpack them"; return 0; fi
 	if ! command -v debootstrap >/dev/null; then say "no Debian$absent: debootstrap is not installed (\`make deps\`)"; return 0; fi
 	if ! uri=$(mirror); then say "no Debian$absent: apt names no Debian mirror, set GENSCOPE_MIRROR"; return 0; fi
 	mkdir -p "$cache"
 	exec 9>"$cache/lock"
 	flock 9	# another run may be at it
-	for suite in $suites; do [ -d "$cache/$suite" ] || make_root "$suite" & done
+	for suite in $absent; do
+		if [ ! -d "$cache/$suite" ]; then make_root "$suite" & elif ! is_complete "$suite"; then complete_root "$suite" & fi
+	done
 	wait
 	exec 9>&-
 }
@@ -125,7 +179,7 @@ remove_roots() {
 	for suite in $suites; do
 		[ -e "$cache/$suite" ] || [ -e "$cache/$suite.half" ] || continue
 		say "removing $cache/$suite"
-		rm -rf --one-file-system "$cache/$suite" "$cache/$suite.half" "$cache/$suite.log"
+		rm -rf --one-file-system "$cache/$suite" "$cache/$suite.half" "$cache/$suite.log" "$cache/$suite.incomplete"
 	done
 	rm -f "$cache/lock"
 	[ ! -d "$cache" ] || rmdir --ignore-fail-on-non-empty "$cache"

@@ -176,3 +176,18 @@ int process_threads(pid_t pid, pid_t **tids, size_t *count)
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	return list_entries(path, tids, count);
 }
+
+int process_thread_name(pid_t pid, pid_t tid, char *out, size_t size)
+{
+	char path[64], *text;
+	size_t length;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	err = proc_file_read(path, &text, &length);
+	if (err)
+		return err;
+	snprintf(out, size, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "target/freeze.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "target/process.h"
+
+#define ROUNDS_MAX   64 /* looks for threads born while we stop the others */
+#define WAIT_STEP_NS 100000
+#define WAIT_STEPS   20000 /* 2 s */
+
+static bool is_held(const struct freeze *freeze, pid_t tid)
+{
+	for (size_t i = 0; i < freeze->count; i++)
+		if (freeze->tids[i] == tid)
+			return true;
+	return false;
+}
+
+static int remember(struct freeze *freeze, pid_t tid)
+{
+	if (freeze->count == freeze->room) {
+		size_t room = freeze->room ? freeze->room * 2 : 32;
+		pid_t *grown = realloc(freeze->tids, room * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		freeze->tids = grown;
+		freeze->room = room;
+	}
+	freeze->tids[freeze->count++] = tid;
+	return 0;
+}
+
+/* A signal that arrives in this very moment stops the thread first: it is delivered as it goes on. */
+static int wait_for_stop(pid_t tid)
+{
+	struct timespec step = { .tv_nsec = WAIT_STEP_NS };
+	int status;
+
+	for (int i = 0; i < WAIT_STEPS; i++) {
+		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+
+		if (got < 0)
+			return -errno;
+		if (got && !WIFSTOPPED(status))
+			return -ESRCH; /* it has ended */
+		if (got && status >> 16 == PTRACE_EVENT_STOP)
+			return 0;
+		if (got)
+			ptrace(PTRACE_CONT, tid, 0, WSTOPSIG(status));
+		else
+			nanosleep(&step, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+static int stop_thread(struct freeze *freeze, pid_t tid)
+{
+	int err;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
+		return errno == EPERM ? -EPERM : -ESRCH;
+	err = remember(freeze, tid);
+	if (!err && ptrace(PTRACE_INTERRUPT, tid, 0, 0))
+		err = -errno;
+	if (!err)
+		err = wait_for_stop(tid);
+	if (err)
+		ptrace(PTRACE_DETACH, tid, 0, 0);
+	if (err && freeze->count && freeze->tids[freeze->count - 1] == tid)
+		freeze->count--;
+	return err;
+}
+
+/* Stops those that run; *fresh says how many there were. */
+static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh)
+{
+	pid_t *tids;
+	size_t count;
+	int err = process_threads(pid, &tids, &count);
+
+	*fresh = 0;
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < count; i++) {
+		if (is_held(freeze, tids[i]))
+			continue;
+		(*fresh)++;
+		err = stop_thread(freeze, tids[i]);
+		if (err == -ESRCH && tids[i] != pid) /* a thread that has just ended */
+			err = 0;
+	}
+	free(tids);
+	return err;
+}
+
+int freeze_process(pid_t pid, struct freeze *out)
+{
+	size_t fresh = 1;
+	int err = 0;
+
+	*out = (struct freeze){};
+	for (int round = 0; !err && fresh && round < ROUNDS_MAX; round++)
+		err = stop_round(pid, out, &fresh);
+	if (!err && fresh)
+		err = -ETIMEDOUT; /* threads are born faster than they can be stopped */
+	if (err)
+		freeze_release(out);
+	return err;
+}
+
+void freeze_release(struct freeze *freeze)
+{
+	for (size_t i = 0; i < freeze->count; i++)
+		ptrace(PTRACE_DETACH, freeze->tids[i], 0, 0);
+	free(freeze->tids);
+	*freeze = (struct freeze){};
+}
