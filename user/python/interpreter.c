@@ -75,6 +75,16 @@ static const char *const type_names[KIND_COUNT] = {
 	[KIND_ASYNC_GENERATOR] = "PyAsyncGen_Type",
 };
 
+static const char *const value_type_names[VALUE_TYPE_COUNT] = {
+	[VALUE_NONE] = "_PyNone_Type",  [VALUE_ELLIPSIS] = "PyEllipsis_Type",
+	[VALUE_BOOL] = "PyBool_Type",   [VALUE_INT] = "PyLong_Type",
+	[VALUE_FLOAT] = "PyFloat_Type", [VALUE_COMPLEX] = "PyComplex_Type",
+	[VALUE_STR] = "PyUnicode_Type", [VALUE_BYTES] = "PyBytes_Type",
+	[VALUE_LIST] = "PyList_Type",   [VALUE_TUPLE] = "PyTuple_Type",
+	[VALUE_SET] = "PySet_Type",     [VALUE_FROZENSET] = "PyFrozenSet_Type",
+	[VALUE_DICT] = "PyDict_Type",   [VALUE_CELL] = "PyCell_Type",
+};
+
 void interpreter_version_text(uint32_t version_hex, char *out, size_t size)
 {
 	/* PY_VERSION_HEX (Include/patchlevel.h): major, minor, micro, level and serial nibbles */
@@ -258,6 +268,8 @@ int interpreter_read(const struct elf_file *file, struct interpreter *out, char 
 		return -ENOTSUP;
 	}
 	elf_file_symbol(file, "PyExc_GeneratorExit", &out->generator_exit, NULL);
+	for (int type = VALUE_OTHER + 1; type < VALUE_TYPE_COUNT; type++)
+		elf_file_symbol(file, value_type_names[type], &out->value_types[type], NULL);
 	/* Py_REF_DEBUG, which Py_DEBUG implies, exports this (Include/object.h) */
 	out->debug = !elf_file_symbol(file, "_Py_NegativeRefcount", NULL, NULL);
 	err = read_version(file, out, why);

@@ -9,6 +9,7 @@
 #include "layout.h"
 #include "site.h"
 #include "target/elf_file.h"
+#include "values.h"
 
 /*
  * What one file that holds a CPython says of itself: version, build, layout, and the addresses of
@@ -30,14 +31,15 @@ struct interpreter {
 	bool pie, debug, free_threaded, jit_built;
 	struct layout layout;
 	uint64_t types
-		[KIND_COUNT];    /* PyGen_Type, PyCoro_Type, PyAsyncGen_Type by enum object_kind */
-	uint64_t generator_exit; /* PyExc_GeneratorExit, 0 if not exported */
-	uint64_t runtime;        /* _PyRuntime */
-	uint64_t eval;           /* _PyEval_EvalFrameDefault */
-	uint64_t dealloc;        /* tp_dealloc of generators */
-	uint64_t code_dealloc;   /* tp_dealloc of code objects */
-	uint64_t gc_del;         /* PyObject_GC_Del */
-	uint64_t tstate;         /* see enum tstate_access */
+		[KIND_COUNT]; /* PyGen_Type, PyCoro_Type, PyAsyncGen_Type by enum object_kind */
+	uint64_t value_types[VALUE_TYPE_COUNT]; /* by enum value_type, 0 if not exported */
+	uint64_t generator_exit;                /* PyExc_GeneratorExit, 0 if not exported */
+	uint64_t runtime;                       /* _PyRuntime */
+	uint64_t eval;                          /* _PyEval_EvalFrameDefault */
+	uint64_t dealloc;                       /* tp_dealloc of generators */
+	uint64_t code_dealloc;                  /* tp_dealloc of code objects */
+	uint64_t gc_del;                        /* PyObject_GC_Del */
+	uint64_t tstate;                        /* see enum tstate_access */
 	uint32_t tstate_access;
 	struct interpreter_function functions[INTERPRETER_FUNCTIONS_MAX];
 	size_t function_count;
