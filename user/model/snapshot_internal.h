@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_MODEL_SNAPSHOT_INTERNAL_H
+#define GENSCOPE_MODEL_SNAPSHOT_INTERNAL_H
+
+/* What the snapshot_*.c files share; nobody else includes it. */
+
+#include "model/snapshot.h"
+#include "python/task.h"
+
+/* From addresses to indexes. */
+struct address_index {
+	uint32_t *slots; /* index + 1, 0 free */
+	size_t mask;
+	const char *base; /* the array that indexes count in; an element begins with its address */
+	size_t stride;
+};
+
+/* `base` points to `count` elements of `stride` bytes that begin with a uint64_t address. -ENOMEM. */
+int address_index_build(struct address_index *index, const void *base, size_t stride,
+			uint32_t count);
+uint32_t address_index_find(const struct address_index *index,
+			    uint64_t address); /* or SNAPSHOT_NONE */
+void address_index_free(struct address_index *index);
+
+/* Who awaits whom: fills the links of objects and tasks. `found` are the tasks as they were read, in the
+ * order of snapshot->tasks. -ENOMEM. */
+int snapshot_link(struct remote *remote, struct snapshot *snapshot, const struct task *found);
+
+/* Which thread runs what, and for which task. */
+int snapshot_link_threads(struct remote *remote, struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_PYTHON_HEAP_LIST_H
+#define GENSCOPE_PYTHON_HEAP_LIST_H
+
+#include "python/heap.h"
+
+/* One list of the collector, followed while it changes; used by heap.c only. */
+
+#define HEAP_LISTS_PER_INTERPRETER 4 /* three generations and the permanent one */
+
+/* Where lists begin: whoever comes to one has come to an end. */
+struct heap_heads {
+	uint64_t *at;
+	size_t count;
+};
+
+/* Calls `visit` for each object of the list at `head`, with its type object; < 0 stops. The same object
+ * may come twice where the list changed. 0 at its end, -EAGAIN when it had to be given up before, what
+ * visit said, -ESRCH or -EPERM. */
+int heap_list_walk(struct remote *remote, uint64_t head, const struct heap_heads *heads,
+		   int (*visit)(void *ctx, uint64_t object, uint64_t type), void *ctx,
+		   struct heap_counts *counts);
+
+#endif
