@@ -9,6 +9,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "ps", cmd_ps, "show every generator and coroutine of a process, and what it awaits" },
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
 };
@@ -24,6 +25,7 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
+	      "  genscope ps --tree -p 1234              what is suspended, and on what\n"
 	      "  genscope trace -p 1234                  watch a running process\n"
 	      "  genscope trace -k coroutine -f 'Api.*' -p 1234\n"
 	      "  genscope trace --json -o trace.jsonl -- python3 app.py\n"

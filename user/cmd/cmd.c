@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cmd/options.h"
 #include "sink/writer.h"
 
 #ifndef GENSCOPE_REVISION
@@ -39,6 +42,17 @@ int close_output(struct writer *writer, const char *path, int status)
 	complain("%s: %s: the output is not complete", path ? path : "standard output",
 		 strerror(-err));
 	return EXIT_FAILED;
+}
+
+bool color_wanted(int when, bool json, const char *output)
+{
+	const char *none = getenv("NO_COLOR");
+
+	if (json || when == COLOR_NEVER)
+		return false;
+	if (when == COLOR_ALWAYS)
+		return true;
+	return !(none && *none) && !output && isatty(STDOUT_FILENO);
 }
 
 int exit_status_of(int err)

@@ -3,6 +3,7 @@
 #define GENSCOPE_CMD_CMD_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* What commands and main() share. */
 
@@ -25,6 +26,9 @@ void print_version(void);
 struct writer;
 int close_output(struct writer *writer, const char *path, int status);
 
+/* Should the text be coloured? `when` is an enum color; NO_COLOR is honoured. */
+bool color_wanted(int when, bool json, const char *output);
+
 /* The exit status for a negative errno of user/session/. */
 int exit_status_of(int err);
 
@@ -36,5 +40,6 @@ void catch_signals(void);
 /* Commands: argv[0] is the command's name. They return the exit status. */
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "cmd/cmd.h"
 #include "model/names.h"
+#include "python/value.h"
 #include "records.h"
 
 #define ALL_KINDS (1u << KIND_GENERATOR | 1u << KIND_COROUTINE | 1u << KIND_ASYNC_GENERATOR)
@@ -21,6 +22,12 @@ enum long_only {
 	OPTION_MIN_SUSPENDED,
 	OPTION_JSON,
 	OPTION_COLOR,
+	OPTION_LOCALS,
+	OPTION_NO_REDACT,
+	OPTION_MAX_DEPTH,
+	OPTION_MAX_ITEMS,
+	OPTION_MAX_STRING,
+	OPTION_MAX_NAMES,
 };
 
 int parse_duration(const char *text, uint64_t *ns)
@@ -250,6 +257,40 @@ static error_t parse_output(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static error_t set_u32(struct argp_state *state, const char *option, const char *text,
+		       uint32_t *value)
+{
+	uint64_t number;
+	error_t err = set_number(state, option, text, UINT32_MAX, &number);
+
+	if (!err)
+		*value = (uint32_t)number;
+	return err;
+}
+
+static error_t parse_locals(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case OPTION_LOCALS:
+		options->locals = true;
+		return arg ? set_u32(state, "--locals", arg, &options->locals_rate) : 0;
+	case OPTION_NO_REDACT:
+		options->no_redact = true;
+		return 0;
+	case OPTION_MAX_DEPTH:
+		return set_u32(state, "--max-depth", arg, &options->max_depth);
+	case OPTION_MAX_ITEMS:
+		return set_u32(state, "--max-items", arg, &options->max_items);
+	case OPTION_MAX_STRING:
+		return set_u32(state, "--max-string", arg, &options->max_string);
+	case OPTION_MAX_NAMES:
+		return set_u32(state, "--max-names", arg, &options->max_names);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
 static const struct argp_option target_options[] = {
 	{ 0, 0, 0, 0, "Targets (one kind of them; or a command after --):", 1 },
 	{ "pid", 'p', "PID", 0, "this process, and what it forks and executes; repeatable", 0 },
@@ -270,15 +311,27 @@ static const struct argp_option filter_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option locals_options[] = {
+	{ 0, 0, 0, 0, "Locals:", 3 },
+	{ "locals", OPTION_LOCALS, "RATE", OPTION_ARG_OPTIONAL,
+	  "show the variables too; in a stream of one transition in RATE of each function", 0 },
+	{ "no-redact", OPTION_NO_REDACT, 0, 0, "values of secret-looking names too", 0 },
+	{ "max-depth", OPTION_MAX_DEPTH, "N", 0, "containers in containers (2)", 0 },
+	{ "max-items", OPTION_MAX_ITEMS, "N", 0, "of each container (16)", 0 },
+	{ "max-string", OPTION_MAX_STRING, "N", 0, "characters of each string (128)", 0 },
+	{ "max-names", OPTION_MAX_NAMES, "N", 0, "variables of each frame", 0 },
+	{ 0 },
+};
+
 static const struct argp_option limit_options[] = {
-	{ 0, 0, 0, 0, "Limits:", 3 },
+	{ 0, 0, 0, 0, "Limits:", 4 },
 	{ "duration", 'd', "DUR", 0, "end after this time", 0 },
 	{ "max-events", 'n', "N", 0, "end after this many transitions", 0 },
 	{ 0 },
 };
 
 static const struct argp_option output_options[] = {
-	{ 0, 0, 0, 0, "Output:", 4 },
+	{ 0, 0, 0, 0, "Output:", 5 },
 	{ "output", 'o', "FILE", 0, "write there; - is standard output", 0 },
 	{ "json", OPTION_JSON, 0, 0, "JSON Lines instead of text", 0 },
 	{ "color", OPTION_COLOR, "WHEN", 0, "auto, always or never; NO_COLOR is honoured", 0 },
@@ -290,6 +343,7 @@ static const struct argp_option output_options[] = {
 const struct argp argp_targets = { .options = target_options, .parser = parse_target };
 const struct argp argp_filters = { .options = filter_options, .parser = parse_filter };
 const struct argp argp_limits = { .options = limit_options, .parser = parse_limit };
+const struct argp argp_locals = { .options = locals_options, .parser = parse_locals };
 const struct argp argp_output = { .options = output_options, .parser = parse_output };
 
 static bool knows_long(const struct argp *argp, const char *name, size_t size)
@@ -352,6 +406,9 @@ int options_parse(const struct argp *argp, int argc, char **argv, struct options
 		exit(EXIT_DONE);
 	}
 	options->kinds = ALL_KINDS;
+	options->max_depth = VALUE_DEPTH_DEFAULT;
+	options->max_items = VALUE_ITEMS_DEFAULT;
+	options->max_string = VALUE_STRING_DEFAULT;
 	/* argp would print two lines, and its own wording */
 	err = argp_parse(argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, NULL, options);
 	if (!err)

@@ -35,11 +35,16 @@ struct options {
 	const char *output;
 	bool json, quiet, verbose;
 	enum color color;
+	/* locals: argp_locals takes any number, how many are too many is for the command to say */
+	bool locals, no_redact;
+	uint32_t locals_rate; /* --locals=RATE; 0: none was given */
+	uint32_t max_depth, max_items, max_string;
+	uint32_t max_names; /* 0: not given */
 	/* trace */
 	unsigned context; /* enum session_context */
 };
 
-extern const struct argp argp_targets, argp_filters, argp_limits, argp_output;
+extern const struct argp argp_targets, argp_filters, argp_limits, argp_output, argp_locals;
 
 /* Parses argv[0..argc) of a command (argv[0] is its name). The parser's input is `options`, or a
  * structure that begins with it. Prints its own one-line error. 0, or the exit status to end with. */

@@ -46,7 +46,7 @@ static void name_version(const struct image_file *image, char *why)
 		 major, minor);
 }
 
-static int analyse(struct image_file *image, char *why)
+static int analyse(struct image_file *image, bool with_sites, char *why)
 {
 	char reason[INTERPRETER_WHY_MAX] = "";
 	double start = now_ms();
@@ -62,7 +62,7 @@ static int analyse(struct image_file *image, char *why)
 	err = interpreter_read(image->elf, &image->interpreter, reason);
 	if (err == -ENOTSUP)
 		name_version(image, reason);
-	if (!err) {
+	if (!err && with_sites) {
 		err = sites_find(image->elf, &image->interpreter, &image->table);
 		if (err == -ENOENT) {
 			snprintf(reason, sizeof(reason),
@@ -121,7 +121,7 @@ int images_add(struct images *images, const char *path, const char *shown, struc
 			return 0;
 		}
 	}
-	err = analyse(image, why);
+	err = analyse(image, !images->without_sites, why);
 	if (!err && images->count == IMAGES_MAX) {
 		snprintf(why, IMAGE_WHY_MAX, "more than %d different interpreters", IMAGES_MAX);
 		err = -ENOSPC;
@@ -222,6 +222,23 @@ int images_of_executable(struct images *images, const char *path, struct image_f
 	if (loader_find_library(path, "libpython", library, sizeof(library)))
 		return err;
 	return images_add(images, library, library, out, why);
+}
+
+int image_bias(const struct image_file *image, pid_t pid, uint64_t *bias)
+{
+	struct mapping *maps;
+	size_t count;
+	int err = maps_read(pid, &maps, &count);
+
+	if (err)
+		return err == -ENOEXEC ? -ESRCH : err;
+	err = -ENOENT;
+	/* (the device of a mapping is not what stat() says on some file systems) */
+	for (size_t i = 0; err && i < count; i++)
+		if (maps[i].executable && maps[i].inode == image->inode)
+			err = elf_file_bias(image->elf, maps[i].start, maps[i].offset, bias);
+	maps_free(maps, count);
+	return err ? -ENOENT : 0;
 }
 
 void images_free(struct images *images)

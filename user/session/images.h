@@ -34,6 +34,7 @@ struct image_file {
 struct images {
 	struct image_file *at[IMAGES_MAX];
 	size_t count;
+	bool without_sites; /* who only reads memory needs none: that half of the analysis is left out */
 };
 
 /* Opens and analyses a file, or finds it among those known (by device and inode). `shown` is the name
@@ -50,6 +51,10 @@ int images_of_process(struct images *images, pid_t pid, struct image_file **out,
  * loader would give it. Errors as images_add(). */
 int images_of_executable(struct images *images, const char *path, struct image_file **out,
 			 char *why);
+
+/* The load bias of the image in a process that maps it: run-time minus link-time address. -ENOENT when it
+ * does not, -ESRCH, -EACCES. */
+int image_bias(const struct image_file *image, pid_t pid, uint64_t *bias);
 
 void images_free(struct images *images);
 
