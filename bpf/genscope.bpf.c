@@ -116,6 +116,13 @@ static long forget_code(void *map, struct code_key *key, struct code_entry *entr
 	return 0;
 }
 
+static long forget_class(void *map, struct class_key *key, u64 *print, struct forget *forget)
+{
+	if (key->process == forget->process)
+		bpf_map_delete_elem(&classes, key);
+	return 0;
+}
+
 SEC("syscall")
 int forget_process(struct forget *forget)
 {
@@ -123,6 +130,7 @@ int forget_process(struct forget *forget)
 
 	bpf_for_each_map_elem(&objects, forget_object, &local, 0);
 	bpf_for_each_map_elem(&codes, forget_code, &local, 0);
+	bpf_for_each_map_elem(&classes, forget_class, &local, 0);
 	forget->forgotten = local.forgotten;
 	return 0;
 }

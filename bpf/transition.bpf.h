@@ -19,6 +19,7 @@
 
 #include "code.bpf.h"
 #include "cpython.bpf.h"
+#include "locals.bpf.h"
 #include "process.bpf.h"
 #include "state.bpf.h"
 
@@ -427,6 +428,9 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 			return;
 		}
 	}
+	/* a frame that has ended is being cleared */
+	if (settings.locals && step->to != STATE_CLOSED && step->to != STATE_NONE)
+		flags |= locals_of(hit, object);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
 		count(STAT_LOST_RING);

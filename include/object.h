@@ -49,8 +49,10 @@ struct code_key {
 };
 
 struct code_entry {
-	__u32 code;    /* id */
-	__u32 verdict; /* enum code_verdict, written by the user side */
+	__u32 code;       /* id */
+	__u32 verdict;    /* enum code_verdict, written by the user side */
+	__u32 locals_due; /* transitions whose locals could be sampled so far */
+	__u32 variables;  /* the names of its variables have been sent */
 };
 
 #endif

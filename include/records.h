@@ -57,6 +57,8 @@ enum record_type {
 	RECORD_LINES = 3,      /* struct lines_record, the line table in pieces, after the code */
 	RECORD_PROCESS = 4,    /* struct process_record */
 	RECORD_CONTEXT = 5,    /* struct context_record, from USDT */
+	RECORD_LOCALS = 6,     /* struct captured_record, right before its transition */
+	RECORD_VARIABLES = 7,  /* struct captured_record, before the first locals of that code */
 };
 
 struct record_head {
@@ -70,9 +72,11 @@ struct record_head {
 _Static_assert(sizeof(struct record_head) == 24, "record_head is shared with BPF");
 
 /* flags of a transition_record */
-#define TRANSITION_HAS_RUN       1 /* run_ns holds: the step's beginning was seen */
-#define TRANSITION_HAS_SUSPENDED 2 /* suspended_ns holds */
-#define TRANSITION_FIRST_SEEN    4 /* the object is older than the tracer */
+#define TRANSITION_HAS_RUN       1  /* run_ns holds: the step's beginning was seen */
+#define TRANSITION_HAS_SUSPENDED 2  /* suspended_ns holds */
+#define TRANSITION_FIRST_SEEN    4  /* the object is older than the tracer */
+#define TRANSITION_LOCALS        8  /* its RECORD_LOCALS was sent before it */
+#define TRANSITION_LOCALS_LOST   16 /* that found the ring full */
 
 #define NO_INSTRUCTION 0xffffffffu
 
@@ -134,6 +138,42 @@ struct lines_record {
 	__u8 data[]; /* LINES_BYTES_SMALL or LINES_BYTES_LARGE, `bytes` of them valid */
 };
 _Static_assert(sizeof(struct lines_record) == 40, "lines_record is shared with BPF");
+
+/* Memory of the target as it was while the thread stood at the probe, in pieces: of a frame and the
+ * values that its variables hold, or of a code object and its variables' names. */
+#define CAPTURED_BYTES_MAX  16384 /* of all pieces, their heads included */
+#define CAPTURED_PIECES_MAX 256
+#define CAPTURED_SLOTS_MAX  128 /* of a frame's variables are looked at */
+
+#define CAPTURED_CUT 1 /* head.flags: a limit of these was reached, something was left out */
+
+struct captured_record {
+	struct record_head head;
+	__u64 process; /* as in the state map's keys */
+	__u64 base;    /* load address minus link address of the interpreter */
+	__u64 subject; /* address of the frame, or of the code object */
+	__u64 gen;     /* of locals: whose, and of which transition */
+	__u64 id;
+	__u32 seq;
+	__u32 code;
+	__u32 image; /* index of the struct image */
+	__u32 slots; /* of the subject's variables, so many were looked at */
+	__u32 pieces;
+	__u32 bytes; /* of the pieces, which follow */
+};
+_Static_assert(sizeof(struct captured_record) == 24 + 64, "captured_record is shared with BPF");
+
+/* flags of a piece: how a class is called, told once in a process */
+#define PIECE_TYPE    1 /* a type object */
+#define PIECE_OF_TYPE 2 /* what is needed of it besides */
+
+struct captured_piece {
+	__u64 address;
+	__u32 size;
+	__u32 flags;
+	/* the bytes follow, padded to a multiple of 8 */
+};
+_Static_assert(sizeof(struct captured_piece) == 16, "captured_piece is shared with BPF");
 
 enum process_event {
 	PROCESS_FORK = 1, /* `other` is the parent's pid */

@@ -11,6 +11,7 @@
 #endif
 #include "layout.h"
 #include "records.h"
+#include "values.h"
 
 #define SITES_MAX  1024 /* all interpreters of a run together; one has 20 to 60 */
 #define IMAGES_MAX 16   /* interpreter files of one run */
@@ -92,8 +93,10 @@ struct image {
 	__u32 tstate_access;
 	__u32 dtv_stride; /* bytes an entry of the dtv: 16 glibc, 8 musl */
 	struct layout layout;
+	__u64 value_types[VALUE_TYPE_COUNT]; /* link addresses by enum value_type, 0: none */
+	struct value_layout values;
 };
-_Static_assert(sizeof(struct image) == 56 + 312, "image is shared with BPF");
+_Static_assert(sizeof(struct image) == 56 + 312 + 120 + 56, "image is shared with BPF");
 
 /* Counted in BPF, per processor; see "Loss is arithmetic" in the manual. */
 enum statistic {
@@ -111,7 +114,8 @@ enum statistic {
 	STAT_OBJECTS = 11,    /* objects ever entered into the state map */
 	STAT_CODES_LOST = 12, /* code records that found the ring full (tried again later) */
 	STAT_PROCESSES_LOST = 13,
-	STAT_COUNT = 14,
+	STAT_LOCALS_LOST = 14, /* transitions that came without their locals: the ring was full */
+	STAT_COUNT = 15,
 };
 
 #define ATTACHMENTS_MAX           4096
@@ -129,8 +133,21 @@ struct settings {
 	__u8 filter_codes;      /* a code object needs the verdict PASS */
 	__u8 watch_exec;        /* report every exec, fork and exit of the machine */
 	__u8 follow_forks;
-	__u8 pad[5];
+	__u8 locals;       /* copy the variables of a frame at its transitions */
+	__u8 locals_depth; /* levels of containers, at most LOCALS_DEPTH_MAX */
+	__u8 pad[3];
+	__u32 locals_rate;  /* of one transition in so many of each function */
+	__u32 locals_names; /* at most LOCALS_…_MAX of each */
+	__u32 locals_items;
+	__u32 locals_string;
+	__u32 locals_ring_bytes; /* none when so much waits in the ring: the rest is for transitions */
+	__u32 pad2;
 };
+
+#define LOCALS_DEPTH_MAX  2
+#define LOCALS_NAMES_MAX  64
+#define LOCALS_ITEMS_MAX  64
+#define LOCALS_STRING_MAX 1024 /* characters, of up to 4 bytes */
 
 enum code_verdict { VERDICT_UNKNOWN = 0, VERDICT_PASS = 1, VERDICT_DROP = 2 };
 

@@ -95,6 +95,7 @@ struct kernel {
 	size_t submitted_count;
 	u64 ring_capacity, ring_waiting;
 	unsigned reserved; /* and neither submitted nor discarded yet */
+	bool no_scratch;   /* no memory for large task storage */
 };
 
 static struct kernel kernel;
@@ -236,8 +237,23 @@ static inline long map_delete(struct map *map, const void *key, size_t key_size)
 	map_update(MAP_OF(map), key, KEY_SIZE(map), value, VALUE_SIZE(map))
 #define bpf_map_delete_elem(map, key) map_delete(MAP_OF(map), key, KEY_SIZE(map))
 
-#define bpf_task_storage_get(map, task, value, flags)                                              \
-	((task)->storage ? (task)->storage : ((task)->storage = calloc(1, VALUE_SIZE(map))))
+/* A small value stays with its task. A large one is scratch memory, good for one hit: it comes full of
+ * nonsense each time. */
+#define STORAGE_SMALL 4096
+#define STORAGE_LARGE (32 * 1024)
+
+static inline void *task_storage(struct task_struct *task, size_t size)
+{
+	static _Alignas(8) u8 scratch[STORAGE_LARGE];
+
+	if (size <= STORAGE_SMALL)
+		return task->storage ? task->storage : (task->storage = calloc(1, size));
+	if (size > sizeof(scratch) || kernel.no_scratch)
+		return NULL;
+	return memset(scratch, 0xa5, size);
+}
+
+#define bpf_task_storage_get(map, task, value, flags) task_storage(task, VALUE_SIZE(map))
 
 /* --- the ring buffer ------------------------------------------------------------------------------ */
 
@@ -268,6 +284,17 @@ static inline void ring_submit(void *record)
 	kernel.reserved--;
 }
 
+static inline long ring_output(const void *bytes, u64 size)
+{
+	void *record = ring_reserve(size);
+
+	if (!record)
+		return -EAGAIN;
+	memcpy(record, bytes, size);
+	ring_submit(record);
+	return 0;
+}
+
 static inline u64 record_size(const void *record)
 {
 	return ((const struct reservation *)((const char *)record -
@@ -282,7 +309,9 @@ static inline void record_free(void *record)
 
 #define bpf_ringbuf_reserve(ring, size, flags) ((void)(ring), ring_reserve(size))
 #define bpf_ringbuf_submit(record, flags)      ((void)(flags), ring_submit(record))
-#define bpf_ringbuf_query(ring, what)          ((void)(ring), kernel.ring_waiting)
+#define bpf_ringbuf_output(ring, bytes, size, flags)                                               \
+	((void)(ring), (void)(flags), ring_output(bytes, size))
+#define bpf_ringbuf_query(ring, what) ((void)(ring), kernel.ring_waiting)
 
 /* --- the rest ------------------------------------------------------------------------------------- */
 

@@ -317,6 +317,11 @@ void world_codes_limit(uint32_t entries)
 	MAP_OF(&codes)->capacity = entries;
 }
 
+void world_no_scratch(void)
+{
+	kernel.no_scratch = true;
+}
+
 void world_ring_limit(uint64_t bytes)
 {
 	kernel.ring_capacity = bytes;
@@ -417,6 +422,11 @@ static const void *take_record(u16 type)
 const struct transition_record *take_transition(void)
 {
 	return take_record(RECORD_TRANSITION);
+}
+
+const struct captured_record *take_captured(uint16_t type)
+{
+	return take_record(type);
 }
 
 const struct context_record *take_context(void)

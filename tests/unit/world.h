@@ -71,6 +71,7 @@ struct settings *world_settings(void);
 void world_watch(bool on);
 void world_objects_limit(uint32_t entries);
 void world_codes_limit(uint32_t entries);
+void world_no_scratch(void);           /* large task storage cannot be had */
 void world_ring_limit(uint64_t bytes); /* of what waits; expect_… takes it out */
 void world_verdict(uint64_t code_address, uint32_t verdict);
 struct object *world_object(uint64_t gen); /* its entry in the state map, or NULL */
@@ -79,6 +80,8 @@ struct object *world_object(uint64_t gen); /* its entry in the state map, or NUL
 uint64_t world_count(enum statistic statistic);
 /* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
 const struct transition_record *take_transition(void);
+/* The next RECORD_LOCALS or RECORD_VARIABLES; what comes before it is passed over. */
+const struct captured_record *take_captured(uint16_t type);
 /* The same for a context; transitions in between are passed over. */
 const struct context_record *take_context(void);
 /* What was told of a code id: its qualname, or NULL. */

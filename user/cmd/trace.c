@@ -14,10 +14,11 @@
 #include "session/session.h"
 #include "sink/sink.h"
 
-#define POLL_MS      10           /* how late an event may be shown */
-#define TICK_NS      100000000ull /* between looks at losses, targets and limits */
-#define TRACER_NICE  (-10) /* a tracer that is not scheduled loses events; it uses little itself */
-#define DRAIN_ROUNDS 1000
+#define POLL_MS       10           /* how late an event may be shown */
+#define TICK_NS       100000000ull /* between looks at losses, targets and limits */
+#define TRACER_NICE   (-10) /* a tracer that is not scheduled loses events; it uses little itself */
+#define DRAIN_ROUNDS  1000
+#define NAMES_DEFAULT 16
 
 struct trace {
 	struct options options;
@@ -72,6 +73,14 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 			    wanted ? VERDICT_PASS : VERDICT_DROP);
 }
 
+static const struct interpreter *on_image(void *ctx, uint32_t index)
+{
+	const struct trace *trace = ctx;
+	const struct images *images = session_images(trace->session);
+
+	return index < images->count ? &images->at[index]->interpreter : NULL;
+}
+
 static int on_record(void *ctx, const void *bytes, size_t size)
 {
 	struct trace *trace = ctx;
@@ -113,6 +122,12 @@ static int open_session(struct trace *trace, char *why)
 		.ctx = trace,
 	};
 
+	if (options->locals)
+		wanted.locals = (struct session_locals){ .rate = options->locals_rate,
+							 .depth = options->max_depth,
+							 .names = options->max_names,
+							 .items = options->max_items,
+							 .string = options->max_string };
 	features_set_verbose(options->verbose);
 	return session_open(&wanted, &trace->session, why);
 }
@@ -260,6 +275,11 @@ static void finish(struct trace *trace)
 	s.coverage = session_coverage(trace->session);
 	if (!*s.coverage)
 		s.coverage = "full";
+	s.locals = (struct locals_counts){ .asked = trace->options.locals,
+					   .captured = counts->locals_captured,
+					   .truncated = counts->locals_truncated,
+					   .lost = counts->locals_lost,
+					   .sampled_out = counts->locals_skipped };
 	s.closes = s.hits == s.events + s.filtered + s.causes + s.redundant + s.strangers +
 				     s.lost.ring + s.lost.map_full + s.lost.fault;
 	trace->sink.ops->end(&trace->sink, &s);
@@ -354,6 +374,31 @@ static error_t parse_context(struct argp_state *state, const char *list)
 
 enum { OPTION_CONTEXT = 0x200 };
 
+/* What BPF can copy is limited: see LOCALS_…_MAX. */
+static error_t check_locals(struct argp_state *state)
+{
+	struct options *options = state->input;
+	const struct {
+		const char *option;
+		uint32_t value, max;
+	} limits[] = {
+		{ "--max-depth", options->max_depth, LOCALS_DEPTH_MAX },
+		{ "--max-items", options->max_items, LOCALS_ITEMS_MAX },
+		{ "--max-string", options->max_string, LOCALS_STRING_MAX },
+		{ "--max-names", options->max_names, LOCALS_NAMES_MAX },
+	};
+
+	if (!options->locals_rate)
+		options->locals_rate = 1;
+	if (!options->max_names)
+		options->max_names = NAMES_DEFAULT;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].value > limits[i].max)
+			return options_error(state, "%s: %u is too much for a stream, at most %u",
+					     limits[i].option, limits[i].value, limits[i].max);
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -361,7 +406,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			state->child_inputs[i] = state->input;
 		return 0;
 	case OPTION_CONTEXT:
@@ -382,7 +427,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (ways > 1)
 			return options_error(state,
 					     "targets are named in more than one way: choose one");
-		return 0;
+		return check_locals(state);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -394,11 +439,8 @@ static const struct argp_option trace_options[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &argp_targets, 0, NULL, 0 },
-	{ &argp_filters, 0, NULL, 0 },
-	{ &argp_limits, 0, NULL, 0 },
-	{ &argp_output, 0, NULL, 0 },
-	{ 0 },
+	{ &argp_targets, 0, NULL, 0 }, { &argp_filters, 0, NULL, 0 }, { &argp_locals, 0, NULL, 0 },
+	{ &argp_limits, 0, NULL, 0 },  { &argp_output, 0, NULL, 0 },  { 0 },
 };
 
 static const struct argp trace_argp = {
@@ -414,10 +456,20 @@ static const struct argp trace_argp = {
 	.children = children,
 };
 
+static struct locals_options locals_options(const struct options *options)
+{
+	return (struct locals_options){ .limits = { .depth = options->max_depth,
+						    .items = options->max_items,
+						    .string = options->max_string },
+					.names_max = options->max_names,
+					.redact = !options->no_redact };
+}
+
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = { .options = { .command = "trace" } };
 	struct stream_callbacks callbacks = { .event = on_event, .ctx = &trace };
+	struct captured_options locals = { .image = on_image, .ctx = &trace };
 	int status;
 
 	argv[0] = "genscope trace";
@@ -427,6 +479,10 @@ int cmd_trace(int argc, char **argv)
 	if (trace.options.function_glob || trace.options.file_glob) {
 		callbacks.wanted = on_code;
 		callbacks.verdict = on_verdict;
+	}
+	if (trace.options.locals) {
+		locals.locals = locals_options(&trace.options);
+		callbacks.locals = &locals;
 	}
 	if (stream_new(&callbacks, &trace.stream)) {
 		complain("out of memory");

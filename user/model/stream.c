@@ -20,6 +20,7 @@ struct stream {
 	struct stream_callbacks callbacks;
 	struct stream_counts counts;
 	struct codes *codes;
+	struct captured *captured; /* NULL: no locals */
 	struct open_span open[OPEN_MAX];
 	size_t open_count;
 };
@@ -33,10 +34,13 @@ int stream_new(const struct stream_callbacks *callbacks, struct stream **out)
 		return -ENOMEM;
 	stream->callbacks = *callbacks;
 	err = codes_new(&stream->codes);
+	if (!err && callbacks->locals)
+		err = captured_new(callbacks->locals, &stream->captured);
 	if (err) {
-		free(stream);
+		stream_free(stream);
 		return err;
 	}
+	stream->callbacks.locals = NULL;
 	*out = stream;
 	return 0;
 }
@@ -45,6 +49,7 @@ void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
+	captured_free(stream->captured);
 	codes_free(stream->codes);
 	free(stream);
 }
@@ -58,6 +63,38 @@ static int bad(struct stream *stream)
 {
 	stream->counts.bad++;
 	return 0;
+}
+
+static bool is_truncated(const struct local_list *locals)
+{
+	bool truncated = locals->truncated;
+
+	for (size_t i = 0; i < locals->count; i++)
+		truncated |= locals->at[i].truncated;
+	return truncated;
+}
+
+static void find_locals(struct stream *stream, struct event *event)
+{
+	const struct transition_record *t = event->transition;
+
+	if (!stream->captured)
+		return;
+	event->locals = captured_take(stream->captured, t);
+	if (t->to == STATE_CLOSED || t->to == STATE_NONE) {
+		event->locals = NULL;
+		event->locals_state = t->to == STATE_NONE ? EVENT_LOCALS_FREED : EVENT_LOCALS_NONE;
+	} else if (event->locals) {
+		event->locals_state = EVENT_LOCALS_SHOWN;
+		stream->counts.locals_captured++;
+		stream->counts.locals_truncated += is_truncated(event->locals);
+	} else if (t->head.flags & (TRANSITION_LOCALS | TRANSITION_LOCALS_LOST)) {
+		event->locals_state = EVENT_LOCALS_LOST;
+		stream->counts.locals_lost++;
+	} else {
+		event->locals_state = EVENT_LOCALS_SKIPPED;
+		stream->counts.locals_skipped++;
+	}
 }
 
 static int feed_transition(struct stream *stream, const struct transition_record *record)
@@ -76,6 +113,7 @@ static int feed_transition(struct stream *stream, const struct transition_record
 	event.pid = record->head.pid;
 	event.tid = record->head.tid;
 	event.line = code_line(event.code, record->instruction);
+	find_locals(stream, &event);
 	stream->counts.transitions++;
 	return stream->callbacks.event(stream->callbacks.ctx, &event);
 }
@@ -163,10 +201,24 @@ static int feed_context(struct stream *stream, const struct context_record *reco
 	return stream->callbacks.event(stream->callbacks.ctx, &event);
 }
 
-/* The session has acted on it; here it only has to make sense. */
+/* The session has acted on it. */
 static int feed_process(struct stream *stream, const struct process_record *record)
 {
-	return record->event >= PROCESS_FORK && record->event <= PROCESS_SEEN ? 0 : bad(stream);
+	if (record->event < PROCESS_FORK || record->event > PROCESS_SEEN)
+		return bad(stream);
+	if (stream->captured && (record->event == PROCESS_EXIT || record->event == PROCESS_EXEC))
+		captured_forget(stream->captured, record->head.pid);
+	return 0;
+}
+
+static int feed_captured(struct stream *stream, const struct captured_record *record)
+{
+	int err;
+
+	if (!stream->captured || record->head.size < sizeof(*record))
+		return bad(stream);
+	err = captured_add(stream->captured, record, record->head.size);
+	return err == -ENOMEM ? err : err ? bad(stream) : 0;
 }
 
 int stream_feed(struct stream *stream, const void *bytes, size_t size)
@@ -188,6 +240,9 @@ int stream_feed(struct stream *stream, const void *bytes, size_t size)
 		    codes_add_lines(stream->codes, bytes, head->size - sizeof(struct lines_record)))
 			return bad(stream);
 		return 0;
+	case RECORD_LOCALS:
+	case RECORD_VARIABLES:
+		return feed_captured(stream, bytes);
 	case RECORD_CONTEXT:
 		return head->size == sizeof(struct context_record) ? feed_context(stream, bytes) :
 								     bad(stream);

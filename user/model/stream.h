@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/captured.h"
 #include "model/codes.h"
 #include "records.h"
 
@@ -21,6 +22,15 @@ enum event_type {
 	EVENT_AUDIT = 4,
 };
 
+enum event_locals {
+	EVENT_LOCALS_OFF = 0,     /* not asked for */
+	EVENT_LOCALS_SHOWN = 1,   /* `locals` has them */
+	EVENT_LOCALS_NONE = 2,    /* closed: there are none */
+	EVENT_LOCALS_FREED = 3,   /* no object any more */
+	EVENT_LOCALS_SKIPPED = 4, /* another transition's turn */
+	EVENT_LOCALS_LOST = 5,
+};
+
 struct event {
 	uint8_t type; /* enum event_type */
 	uint64_t ts_ns;
@@ -28,7 +38,9 @@ struct event {
 	/* transition */
 	const struct transition_record *transition; /* valid during the call */
 	struct code *code;
-	uint32_t line; /* 0: none */
+	uint32_t line;                   /* 0: none */
+	uint8_t locals_state;            /* enum event_locals */
+	const struct local_list *locals; /* valid during the call */
 	/* gc, import, audit */
 	const char *name; /* module or audit event; "" for gc */
 	int64_t value;    /* collected objects; 1 or 0 found */
@@ -45,6 +57,8 @@ struct stream_callbacks {
 	/* …and what was said, for BPF. May be NULL. */
 	void (*verdict)(void *ctx, const struct code_record *record, bool wanted);
 	void *ctx;
+	/* NULL: no locals. Read by stream_new() only. */
+	const struct captured_options *locals;
 };
 
 struct stream_counts {
@@ -52,6 +66,11 @@ struct stream_counts {
 	uint64_t contexts;    /* gc, import and audit events given to `event` */
 	uint64_t filtered;    /* transitions of unwanted code */
 	uint64_t bad;         /* records that made no sense */
+	/* of the transitions given to `event` whose frame was there */
+	uint64_t locals_captured;
+	uint64_t locals_truncated; /* of those, some value or name was cut */
+	uint64_t locals_lost;
+	uint64_t locals_skipped;
 };
 
 struct stream;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "python/jit.h"
+#include "python/memory_layouts.h"
 #include "session/internal.h"
 
 #define DTV_STRIDE_GLIBC 16 /* dtv_t: value and to_free (sysdeps/generic/dl-dtv.h) */
@@ -34,14 +35,21 @@ static int publish(struct session *session, struct image_file *image)
 		.layout = interpreter->layout,
 	};
 	__u32 index = (__u32)image_index(session, image);
+	struct memory_layout inner;
 	int err;
 
 	if (image->in_bpf)
 		return 0;
 	if (session->site_count + image->table.count > SITES_MAX)
 		return -ENOSPC;
+	err = memory_layout_for_version(interpreter->version_hex, interpreter->debug, &inner);
+	if (err)
+		return err;
+	entry.values = inner.values;
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		entry.types[kind] = interpreter->types[kind];
+	for (int type = 0; type < VALUE_TYPE_COUNT; type++)
+		entry.value_types[type] = interpreter->value_types[type];
 	err = bpf_map__update_elem(session->skeleton->maps.images, &index, sizeof(index), &entry,
 				   sizeof(entry), BPF_ANY);
 	image->first_site = session->site_count;

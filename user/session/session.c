@@ -14,7 +14,8 @@
 
 #include "session/internal.h"
 
-#define WAKE_SHARE 8 /* wake the reader when 1/8 of the ring is used */
+#define WAKE_SHARE   8 /* wake the reader when 1/8 of the ring is used */
+#define LOCALS_SHARE 2 /* half of it is for transitions alone */
 
 uint64_t session_now_ns(void)
 {
@@ -57,6 +58,18 @@ static int on_record(void *ctx, void *data, size_t size)
 	return session->options.record(session->options.ctx, data, size);
 }
 
+static void configure_locals(struct settings *settings, const struct session_locals *locals,
+			     size_t ring)
+{
+	settings->locals = locals->rate > 0;
+	settings->locals_rate = locals->rate;
+	settings->locals_depth = (__u8)locals->depth;
+	settings->locals_names = locals->names;
+	settings->locals_items = locals->items;
+	settings->locals_string = locals->string;
+	settings->locals_ring_bytes = (__u32)(ring / LOCALS_SHARE);
+}
+
 static void configure(struct session *session)
 {
 	struct genscope_bpf *skeleton = session->skeleton;
@@ -77,6 +90,7 @@ static void configure(struct session *session)
 	settings->filter_codes = options->filter_codes;
 	settings->watch_exec = options->watch_exec;
 	settings->follow_forks = 1;
+	configure_locals(settings, &options->locals, ring);
 	bpf_program__set_autoload(skeleton->progs.site_multi, session->features.uprobe_multi);
 	bpf_program__set_autoload(skeleton->progs.site_single, !session->features.uprobe_multi);
 	bpf_program__set_autoload(skeleton->progs.gc_start, options->context & CONTEXT_GC);
@@ -179,11 +193,16 @@ int session_poll(struct session *session, int timeout_ms)
 void session_set_verdict(struct session *session, uint64_t process, uint64_t address, uint32_t code,
 			 uint32_t verdict)
 {
+	const struct bpf_map *codes = session->skeleton->maps.codes;
 	struct code_key key = { .process = process, .address = address };
-	struct code_entry entry = { .code = code, .verdict = verdict };
+	struct code_entry entry = {};
 
-	bpf_map__update_elem(session->skeleton->maps.codes, &key, sizeof(key), &entry,
-			     sizeof(entry), BPF_EXIST);
+	/* what BPF counts in it meanwhile is lost: a sample more or less at the first sight of a function */
+	if (bpf_map__lookup_elem(codes, &key, sizeof(key), &entry, sizeof(entry), 0))
+		return;
+	entry.code = code;
+	entry.verdict = verdict;
+	bpf_map__update_elem(codes, &key, sizeof(key), &entry, sizeof(entry), BPF_EXIST);
 }
 
 /* Hits at which the kernel did not run the program at all. */

@@ -19,14 +19,21 @@ struct session;
 
 enum session_context { CONTEXT_GC = 1, CONTEXT_IMPORT = 2, CONTEXT_AUDITS = 4 };
 
+/* Locals that are copied at transitions; limits as LOCALS_…_MAX of site.h allow. */
+struct session_locals {
+	uint32_t rate; /* of one transition in so many of each function; 0: no locals at all */
+	uint32_t depth, names, items, string;
+};
+
 struct session_options {
 	unsigned kinds; /* bits 1 << enum object_kind */
 	uint64_t min_run_ns, min_suspended_ns;
-	bool filter_codes;  /* the reader gives verdicts (session_set_verdict) */
-	bool watch_exec;    /* later processes may become targets: --all, --cgroup */
-	unsigned context;   /* enum session_context, or-ed */
-	size_t ring_bytes;  /* 0: default; a power of two */
-	size_t objects_max; /* 0: default */
+	bool filter_codes; /* the reader gives verdicts (session_set_verdict) */
+	bool watch_exec;   /* later processes may become targets: --all, --cgroup */
+	unsigned context;  /* enum session_context, or-ed */
+	struct session_locals locals;
+	size_t ring_bytes;                            /* 0: default; a power of two */
+	size_t objects_max;                           /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
 	int (*record)(void *ctx, const void *bytes,
 		      size_t size); /* one record; < 0 stops the poll */

@@ -14,6 +14,7 @@
 #define SECOND_NS  1000000000ll
 /* a transition without its code's piece: constants and at most 12 numbers */
 #define LINE_BYTES 1024
+#define TEXT_PART  1024 /* of a long text that is escaped at once */
 
 #define PUT(out, literal) (memcpy(out, literal, sizeof(literal) - 1), (out) + sizeof(literal) - 1)
 
@@ -133,6 +134,63 @@ static char *put_or_null(char *out, bool present, uint64_t value)
 	return present ? put_u64(out, value) : PUT(out, "null");
 }
 
+/* As the inside of a JSON string, however long it is. */
+static void put_text(struct writer *writer, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		size_t part = left < TEXT_PART ? left : TEXT_PART;
+
+		/* not within a character */
+		while (part < left && part > 1 && ((unsigned char)text[part] & 0xc0) == 0x80)
+			part--;
+		writer_used(writer, json_escape(writer_room(writer, 6 * part), text, part));
+		text += part;
+		left -= part;
+	}
+}
+
+static void put_local(struct writer *writer, const struct local *local)
+{
+	writer_puts(writer, "\"");
+	put_text(writer, local->name);
+	writer_puts(writer, "\":{\"type\":\"");
+	put_text(writer, local->type);
+	writer_puts(writer, "\"");
+	if (local->redacted) {
+		writer_puts(writer, ",\"redacted\":true");
+	} else {
+		writer_puts(writer, ",\"repr\":\"");
+		put_text(writer, local->repr);
+		writer_puts(writer, "\"");
+	}
+	writer_puts(writer, local->truncated ? ",\"truncated\":true}" : "}");
+}
+
+/* An object, also an empty one as inspect has it of what is closed; null where they are not known. */
+static void put_locals(struct writer *writer, const struct event *event)
+{
+	const struct local_list *locals = event->locals;
+
+	if (event->locals_state == EVENT_LOCALS_OFF)
+		return;
+	if (event->locals_state != EVENT_LOCALS_SHOWN) {
+		writer_puts(writer, event->locals_state == EVENT_LOCALS_NONE ? ",\"locals\":{}" :
+									       ",\"locals\":null");
+		if (event->locals_state == EVENT_LOCALS_LOST)
+			writer_puts(writer, ",\"locals_lost\":true");
+		return;
+	}
+	writer_puts(writer, ",\"locals\":{");
+	for (size_t i = 0; i < locals->count; i++) {
+		if (i)
+			writer_puts(writer, ",");
+		put_local(writer, &locals->at[i]);
+	}
+	writer_puts(writer, locals->truncated ? "},\"locals_truncated\":true" : "}");
+}
+
 static void write_transition(struct sink *sink, const struct event *event)
 {
 	const struct transition_record *t = event->transition;
@@ -159,8 +217,9 @@ static void write_transition(struct sink *sink, const struct event *event)
 	out = put_or_null(PUT(out, ",\"suspended_ns\":"), t->head.flags & TRANSITION_HAS_SUSPENDED,
 			  t->suspended_ns);
 	out = put_or_null(PUT(out, ",\"parent\":"), t->parent, t->parent);
-	out = PUT(out, "}\n");
 	writer_used(sink->writer, out);
+	put_locals(sink->writer, event);
+	writer_puts(sink->writer, "}\n");
 }
 
 static char *put_name(char *out, const char *name)
@@ -227,6 +286,17 @@ static void json_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 	writer_used(sink->writer, out);
 }
 
+static char *put_locals_counts(char *out, const struct locals_counts *counts)
+{
+	if (!counts->asked)
+		return out;
+	out = put_u64(PUT(out, ",\"locals\":{\"captured\":"), counts->captured);
+	out = put_u64(PUT(out, ",\"truncated\":"), counts->truncated);
+	out = put_u64(PUT(out, ",\"lost\":"), counts->lost);
+	out = put_u64(PUT(out, ",\"sampled_out\":"), counts->sampled_out);
+	return PUT(out, "}");
+}
+
 static void json_end(struct sink *sink, const struct summary *s)
 {
 	char *out = writer_room(sink->writer, WRITER_ROOM);
@@ -243,6 +313,7 @@ static void json_end(struct sink *sink, const struct summary *s)
 	out = put_u64(PUT(out, ",\"objects\":"), s->objects);
 	out = put_u64(PUT(out, ",\"duration_ns\":"), s->duration_ns);
 	out = put_word(PUT(out, ",\"closes\":"), s->closes ? "true" : "false");
+	out = put_locals_counts(out, &s->locals);
 	out = json_escape(PUT(out, ",\"coverage\":\""), s->coverage, strlen(s->coverage));
 	out = PUT(out, "\"}\n");
 	writer_used(sink->writer, out);

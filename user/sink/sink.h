@@ -16,6 +16,11 @@ struct loss {
 	uint64_t ring, map_full, fault;
 };
 
+struct locals_counts {
+	bool asked; /* for locals at all */
+	uint64_t captured, truncated, lost, sampled_out;
+};
+
 struct summary {
 	uint64_t hits, events, filtered, causes, redundant, strangers;
 	struct loss lost;
@@ -23,6 +28,7 @@ struct summary {
 	uint64_t bad;         /* records the reader could not make sense of */
 	const char *coverage; /* "full" or what is missing */
 	bool closes;          /* hits = the sum of the rest */
+	struct locals_counts locals;
 };
 
 struct sink {

@@ -9,7 +9,8 @@
 #include "model/names.h"
 #include "sink/sink.h"
 
-#define SECOND_NS 1000000000ull
+#define SECOND_NS     1000000000ull
+#define LOCALS_INDENT 18
 
 static const char *const words[STATE_COUNT] = { "-", "CREATED", "RUNNING", "SUSPENDED", "CLOSED" };
 static const char *const kinds[KIND_COUNT] = { "?", "gen", "coro", "agen" };
@@ -68,6 +69,29 @@ static void text_begin(struct sink *sink)
 		      "VIA", "TOOK", "FUNCTION", sink->color ? "\033[0m" : "");
 }
 
+/* Below their transition, a line each. */
+static void put_locals(struct sink *sink, const struct event *event)
+{
+	const struct local_list *locals = event->locals;
+
+	if (event->locals_state == EVENT_LOCALS_LOST)
+		writer_printf(sink->writer, "%*sits locals were lost\n", LOCALS_INDENT, "");
+	if (event->locals_state != EVENT_LOCALS_SHOWN)
+		return;
+	for (size_t i = 0; i < locals->count; i++) {
+		const struct local *local = &locals->at[i];
+
+		writer_printf(sink->writer, "%*s%s", LOCALS_INDENT, "",
+			      sink->color ? "\033[90m" : "");
+		put_name(sink->writer, local->name);
+		writer_printf(sink->writer, " =%s ", sink->color ? "\033[0m" : "");
+		put_name(sink->writer, local->redacted ? "(redacted)" : local->repr);
+		writer_puts(sink->writer, "\n");
+	}
+	if (locals->truncated)
+		writer_printf(sink->writer, "%*s\xe2\x80\xa6\n", LOCALS_INDENT, "");
+}
+
 static void text_transition(struct sink *sink, const struct event *event)
 {
 	const struct transition_record *t = event->transition;
@@ -93,6 +117,7 @@ static void text_transition(struct sink *sink, const struct event *event)
 		writer_printf(sink->writer, ":%u%s", event->line, sink->color ? "\033[0m" : "");
 	}
 	writer_puts(sink->writer, "\n");
+	put_locals(sink, event);
 }
 
 static void text_named(struct sink *sink, const char *what, const char *name, const char *duration,
@@ -155,6 +180,14 @@ static void text_end(struct sink *sink, const struct summary *s)
 	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage: %s\n",
 		      (unsigned long long)s->anomalies, (unsigned long long)s->stepped_hits,
 		      s->coverage);
+	if (s->locals.asked)
+		writer_printf(sink->writer,
+			      "locals of %llu transitions, cut short in %llu; lost of %llu, "
+			      "sampled out of %llu\n",
+			      (unsigned long long)s->locals.captured,
+			      (unsigned long long)s->locals.truncated,
+			      (unsigned long long)s->locals.lost,
+			      (unsigned long long)s->locals.sampled_out);
 	if (lost)
 		writer_printf(sink->writer, "lost: ring full %llu, map full %llu, faults %llu\n",
 			      (unsigned long long)s->lost.ring,
