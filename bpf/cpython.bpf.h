@@ -7,6 +7,7 @@
 #define GENSCOPE_CPYTHON_BPF_H
 
 #include "maps.bpf.h"
+#include "state.h"
 
 /* One probe hit, everything the transition logic wants to know of it. */
 struct hit {
@@ -48,25 +49,6 @@ static __always_inline u32 kind_of(const struct hit *hit)
 	if (type == hit->image->types[KIND_ASYNC_GENERATOR])
 		return KIND_ASYNC_GENERATOR;
 	return KIND_NONE;
-}
-
-static __always_inline u8 frame_state(const struct layout *layout, s8 value)
-{
-	if (value == layout->executing)
-		return STATE_RUNNING;
-	if (value >= layout->suspended_first && value <= layout->suspended_last)
-		return STATE_SUSPENDED;
-	if (value == layout->created)
-		return STATE_CREATED;
-	if (value == layout->cleared || value == layout->completed)
-		return STATE_CLOSED;
-	return STATE_NONE;
-}
-
-/* FRAME_SUSPENDED_YIELD_FROM; 3.11 and 3.12 have one state for both. */
-static __always_inline bool yields_from(const struct layout *layout, s8 value)
-{
-	return layout->suspended_first == layout->suspended_last || value > layout->suspended_first;
 }
 
 static __always_inline u64 frame_code(const struct hit *hit, u64 frame)

@@ -57,6 +57,17 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
+/* Run by the user side: see process_identity_of() in session/targets.c. */
+SEC("iter/task")
+int identify_processes(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+
+	if (task)
+		process_identify(task);
+	return 0;
+}
+
 SEC("?usdt")
 int BPF_USDT(gc_start, int generation)
 {

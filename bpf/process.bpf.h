@@ -16,6 +16,19 @@ static __always_inline u64 process_identity(struct task_struct *task)
 	return (u64)(u32)task->tgid << 32 | stamp;
 }
 
+/* The identity of a process that is followed, for who did not see it begin. */
+static __always_inline void process_identify(struct task_struct *task)
+{
+	u32 pid = task->tgid;
+	u64 *known;
+
+	if ((u32)task->pid != pid)
+		return;
+	known = bpf_map_lookup_elem(&processes, &pid);
+	if (known)
+		*known = process_identity(task);
+}
+
 static __always_inline void send_process(u32 event, u32 pid, u32 tid, u32 other, u64 process)
 {
 	struct process_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);

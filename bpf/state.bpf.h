@@ -6,18 +6,7 @@
 #define GENSCOPE_STATE_BPF_H
 
 #include "maps.bpf.h"
-
-/* What inspect.get…state() would answer (Lib/inspect.py of 3.12). An async generator is RUNNING for
- * as long as an asend() or athrow() of it is, its own awaits included. Where its frame has not begun
- * or has ended the flag is up only for moments in which no Python code runs (asend() that fails).
- * A frame that executes without the flag (the finaliser's close) is called RUNNING too, where
- * inspect falls through to AGEN_CREATED. */
-static __always_inline u8 visible_state(u8 kind, u8 frame, u8 async)
-{
-	if (kind == KIND_ASYNC_GENERATOR && async && frame == STATE_SUSPENDED)
-		return STATE_RUNNING;
-	return frame;
-}
+#include "state.h"
 
 /* Can gi_frame_state go from one to the other? What cannot was missed or misread: an anomaly. */
 static __always_inline bool legal_change(u8 from, u8 to)

@@ -205,7 +205,7 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 	fresh.visible = visible_state(fresh.kind, fresh.frame, fresh.async);
 	if (change->frame == STATE_CREATED && hit->site->role != SITE_RUNNING_ASYNC) {
 		fresh.birth_ns = hit->now;
-		fresh.seen_birth = 1;
+		fresh.origin = ORIGIN_BIRTH;
 		fresh.frame = STATE_NONE;
 		fresh.visible = STATE_NONE;
 	}
@@ -214,6 +214,46 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 		return NULL;
 	count(STAT_OBJECTS);
 	return bpf_map_lookup_elem(&objects, &key);
+}
+
+/* Is the store that of an object's birth, or still before it? */
+static __always_inline bool is_birth(const struct hit *hit, const struct change *change)
+{
+	if (hit->site->role == SITE_RUNNING_ASYNC)
+		return false;
+	return change->frame == STATE_CREATED ||
+	       (change->frame == STATE_CLOSED && hit->site->role == SITE_FRAME_STATE &&
+		in_the_making(hit));
+}
+
+/* The first hit of an object that the user side entered from memory: where that can be told apart, what is
+ * there now counts more. False: another object lived here when it was read. */
+static __always_inline bool confirm_seed(const struct hit *hit, struct thread *thread,
+					 const struct change *change, struct object *object)
+{
+	u64 code;
+
+	if (is_birth(hit, change) || code_of(hit) != object->code_address)
+		return false;
+	process_seen(hit->process, hit->tid);
+	code = code_entry(hit, object->code_address);
+	object->code = CODE_ID(code);
+	object->code_pending = CODE_PENDING(code);
+	if (hit->site->from != VALUE_MEMORY || hit->site->role == SITE_RUNNING_ASYNC)
+		object->frame = change->memory_frame;
+	else if (object->frame == change->frame ? change->frame != STATE_CLOSED :
+						  !legal_change(object->frame, change->frame))
+		object->frame = inferred_state(hit, thread, change, object->code_address,
+					       instruction_of(hit, object->code_address));
+	object->async = change->memory_async;
+	if (hit->site->role == SITE_RUNNING_ASYNC && hit->site->from == VALUE_MEMORY)
+		object->async = !change->async;
+	if (thread->async_gen == hit->gen)
+		object->async_via = thread->async_via;
+	object->visible = visible_state(object->kind, object->frame, object->async);
+	object->origin = ORIGIN_FIRST_SEEN;
+	count(STAT_OBJECTS);
+	return true;
 }
 
 /* Is the object on top of this thread still in _gen_throw() or gen_close(), its own frame not begun, and
@@ -486,6 +526,13 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	struct object *object = bpf_map_lookup_elem(&objects, &key);
 
 	*first_seen = false;
+	if (object && object->origin == ORIGIN_SEEDED) {
+		*first_seen = confirm_seed(hit, thread, change, object);
+		if (*first_seen)
+			return object;
+		bpf_map_delete_elem(&objects, &key);
+		object = NULL;
+	}
 	if (!object && change->frame == STATE_CLOSED && hit->site->role == SITE_RUNNING_ASYNC) {
 		count(STAT_REDUNDANT); /* a flag of an object that is nothing yet, or no more */
 		return NULL;
@@ -511,7 +558,7 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	if (!object)
 		count(STAT_LOST_MAP_FULL);
 	else
-		*first_seen = !object->seen_birth;
+		*first_seen = object->origin != ORIGIN_BIRTH;
 	return object;
 }
 

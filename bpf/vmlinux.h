@@ -73,6 +73,17 @@ struct task_struct {
 	struct thread_struct thread;
 };
 
+struct bpf_iter_meta;
+
+struct bpf_iter__task {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
+};
+
 #pragma clang attribute pop
 
 #endif

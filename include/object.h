@@ -11,6 +11,13 @@
 #define CODES_MAX       65536
 #define PROCESSES_MAX   4096
 
+/* How an object came into the map. */
+enum object_origin {
+	ORIGIN_FIRST_SEEN = 0, /* at a change in mid-life */
+	ORIGIN_BIRTH = 1,
+	ORIGIN_SEEDED = 2, /* from memory, and no hit has confirmed it yet */
+};
+
 struct object_key {
 	__u64 process; /* see process_identity() in bpf/process.bpf.h */
 	__u64 gen;     /* address */
@@ -37,9 +44,9 @@ struct object {
 	__u8 exit_via;      /* how the frame left RUNNING last */
 	__u8 async_via;     /* asend, athrow or aclose called, not yet begun */
 	__u8 delegated_via; /* throw or close that went to the inner iterator first */
-	__u8 seen_birth;
-	__u8 yields_from;  /* suspended in yield from or await, as far as the version can tell */
-	__u8 code_pending; /* its code's line table has not been sent whole */
+	__u8 origin;        /* enum object_origin */
+	__u8 yields_from;   /* suspended in yield from or await, as far as the version can tell */
+	__u8 code_pending;  /* its code's line table has not been sent whole */
 };
 _Static_assert(sizeof(struct object) == 88, "object is shared with BPF");
 

@@ -8,8 +8,12 @@
 #include "layout.h"
 #include "records.h"
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
 /* enum object_state of a gi_frame_state; STATE_NONE: no state of CPython's. */
-static inline __u8 frame_state(const struct layout *layout, __s8 value)
+static __always_inline __u8 frame_state(const struct layout *layout, __s8 value)
 {
 	if (value == layout->executing)
 		return STATE_RUNNING;
@@ -23,7 +27,7 @@ static inline __u8 frame_state(const struct layout *layout, __s8 value)
 }
 
 /* FRAME_SUSPENDED_YIELD_FROM; 3.11 and 3.12 have one state for both, and it is 1 always. */
-static inline __u8 yields_from(const struct layout *layout, __s8 value)
+static __always_inline __u8 yields_from(const struct layout *layout, __s8 value)
 {
 	return layout->suspended_first == layout->suspended_last || value > layout->suspended_first;
 }
@@ -33,7 +37,7 @@ static inline __u8 yields_from(const struct layout *layout, __s8 value)
  * or has ended the flag is up only for moments in which no Python code runs (asend() that fails).
  * A frame that executes without the flag (the finaliser's close) is called RUNNING too, where
  * inspect falls through to AGEN_CREATED. */
-static inline __u8 visible_state(__u8 kind, __u8 frame, __u8 async)
+static __always_inline __u8 visible_state(__u8 kind, __u8 frame, __u8 async)
 {
 	if (kind == KIND_ASYNC_GENERATOR && async && frame == STATE_SUSPENDED)
 		return STATE_RUNNING;

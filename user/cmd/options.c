@@ -204,6 +204,15 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state)
 		return set_glob(state, "--function", arg, &options->function_glob);
 	case 'F':
 		return set_glob(state, "--file", arg, &options->file_glob);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_duration_filter(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
 	case OPTION_MIN_RUN:
 		return set_duration(state, "--min-run", arg, &options->min_run_ns);
 	case OPTION_MIN_SUSPENDED:
@@ -300,21 +309,45 @@ static const struct argp_option target_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option process_options[] = {
+	{ 0, 0, 0, 0, "Targets (one kind of them):", 1 },
+	{ "pid", 'p', "PID", 0, "this process; repeatable", 0 },
+	{ "exe", 'x', "PATH", 0, "every process that runs this interpreter", 0 },
+	{ "cgroup", OPTION_CGROUP, "PATH", 0, "every CPython in this cgroup", 0 },
+	{ "all", 'a', 0, 0, "every CPython on the machine", 0 },
+	{ 0 },
+};
+
 static const struct argp_option filter_options[] = {
 	{ 0, 0, 0, 0, "Filters:", 2 },
 	{ "kind", 'k', "LIST", 0, "of generator,coroutine,async_generator", 0 },
 	{ "function", 'f', "GLOB", 0, "only functions whose qualname matches", 0 },
 	{ "file", 'F', "GLOB", 0, "only code from files that match", 0 },
-	{ "min-run", OPTION_MIN_RUN, "DUR", 0, "only ends of steps that ran this long", 0 },
+	{ 0 },
+};
+
+static const struct argp_option duration_options[] = {
+	{ "min-run", OPTION_MIN_RUN, "DUR", 0, "only ends of steps that ran this long", 2 },
 	{ "min-suspended", OPTION_MIN_SUSPENDED, "DUR", 0,
 	  "only ends of waits that took this long (DUR: 250us, 50ms, 1.5s, 2m)", 0 },
 	{ 0 },
 };
 
-static const struct argp_option locals_options[] = {
+static const struct argp_option stream_locals_options[] = {
 	{ 0, 0, 0, 0, "Locals:", 3 },
 	{ "locals", OPTION_LOCALS, "RATE", OPTION_ARG_OPTIONAL,
-	  "show the variables too; in a stream of one transition in RATE of each function", 0 },
+	  "show the variables too, of one transition in RATE of each function", 0 },
+	{ 0 },
+};
+
+static const struct argp_option snapshot_locals_options[] = {
+	{ 0, 0, 0, 0, "Locals:", 3 },
+	{ "locals", OPTION_LOCALS, 0, 0, "show the variables too", 0 },
+	{ 0 },
+};
+
+static const struct argp_option locals_limits_options[] = {
+	{ 0, 0, 0, 0, 0, 3 },
 	{ "no-redact", OPTION_NO_REDACT, 0, 0, "values of secret-looking names too", 0 },
 	{ "max-depth", OPTION_MAX_DEPTH, "N", 0, "containers in containers (2)", 0 },
 	{ "max-items", OPTION_MAX_ITEMS, "N", 0, "of each container (16)", 0 },
@@ -341,20 +374,37 @@ static const struct argp_option output_options[] = {
 };
 
 const struct argp argp_targets = { .options = target_options, .parser = parse_target };
+const struct argp argp_processes = { .options = process_options, .parser = parse_target };
 const struct argp argp_filters = { .options = filter_options, .parser = parse_filter };
+const struct argp argp_durations = { .options = duration_options, .parser = parse_duration_filter };
 const struct argp argp_limits = { .options = limit_options, .parser = parse_limit };
-const struct argp argp_locals = { .options = locals_options, .parser = parse_locals };
+const struct argp argp_stream_locals = { .options = stream_locals_options, .parser = parse_locals };
+const struct argp argp_snapshot_locals = { .options = snapshot_locals_options,
+					   .parser = parse_locals };
+const struct argp argp_locals_limits = { .options = locals_limits_options, .parser = parse_locals };
 const struct argp argp_output = { .options = output_options, .parser = parse_output };
 
-static bool knows_long(const struct argp *argp, const char *name, size_t size)
+static const struct argp_option *find_long(const struct argp *argp, const char *name, size_t size)
 {
 	for (const struct argp_option *o = argp->options; o && (o->name || o->key || o->doc); o++)
 		if (o->name && !strncmp(o->name, name, size))
-			return true;
-	for (const struct argp_child *c = argp->children; c && c->argp; c++)
-		if (knows_long(c->argp, name, size))
-			return true;
-	return false;
+			return o;
+	for (const struct argp_child *c = argp->children; c && c->argp; c++) {
+		const struct argp_option *found = find_long(c->argp, name, size);
+
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* Is there such an option, and may it have the value that it was given? */
+static bool knows_long(const struct argp *argp, const char *word)
+{
+	size_t size = strcspn(word, "=");
+	const struct argp_option *option = find_long(argp, word, size);
+
+	return option && (option->arg || !word[size]);
 }
 
 static bool knows_short(const struct argp *argp, char key)
@@ -378,7 +428,7 @@ static const char *find_culprit(const struct argp *argp, int argc, char **argv)
 		if (argv[i][0] != '-')
 			continue;
 		culprit = argv[i];
-		if (argv[i][1] == '-' ? !knows_long(argp, argv[i] + 2, strcspn(argv[i] + 2, "=")) :
+		if (argv[i][1] == '-' ? !knows_long(argp, argv[i] + 2) :
 					!knows_short(argp, argv[i][1]))
 			break;
 	}
@@ -416,7 +466,8 @@ int options_parse(const struct argp *argp, int argc, char **argv, struct options
 	if (err != EEXIST) {
 		const char *culprit = find_culprit(argp, argc, argv);
 
-		complain("'%s' is no option of %s, or lacks its value: see genscope %s --help",
+		complain("'%s' is no option of %s, or lacks its value or takes none: see genscope "
+			 "%s --help",
 			 culprit, options->command, options->command);
 	}
 	return EXIT_USAGE;

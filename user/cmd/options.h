@@ -35,7 +35,7 @@ struct options {
 	const char *output;
 	bool json, quiet, verbose;
 	enum color color;
-	/* locals: argp_locals takes any number, how many are too many is for the command to say */
+	/* locals: argp_locals_limits takes any number, how many are too many is for the command to say */
 	bool locals, no_redact;
 	uint32_t locals_rate; /* --locals=RATE; 0: none was given */
 	uint32_t max_depth, max_items, max_string;
@@ -44,7 +44,10 @@ struct options {
 	unsigned context; /* enum session_context */
 };
 
-extern const struct argp argp_targets, argp_filters, argp_limits, argp_output, argp_locals;
+/* Targets to follow, and targets as they are now; variables of a stream, and of a snapshot. */
+extern const struct argp argp_targets, argp_processes;
+extern const struct argp argp_stream_locals, argp_snapshot_locals, argp_locals_limits;
+extern const struct argp argp_filters, argp_durations, argp_limits, argp_output;
 
 /* Parses argv[0..argc) of a command (argv[0] is its name). The parser's input is `options`, or a
  * structure that begins with it. Prints its own one-line error. 0, or the exit status to end with. */

@@ -135,8 +135,12 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 		err = freeze_process(view->pid, &freeze);
 		if (err == -EPERM)
 			snprintf(why, IMAGE_WHY_MAX,
-				 "it cannot be stopped: another debugger has it, or "
-				 "CAP_SYS_PTRACE is missing: leave out --freeze");
+				 "it cannot be stopped: CAP_SYS_PTRACE is missing: leave out "
+				 "--freeze");
+		else if (err == -EBUSY)
+			snprintf(why, IMAGE_WHY_MAX,
+				 "it cannot be stopped: a debugger or tracer has it: leave out "
+				 "--freeze");
 		else if (err)
 			snprintf(why, IMAGE_WHY_MAX, "it cannot be stopped: %s", strerror(-err));
 	}
@@ -148,6 +152,22 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 		view->frozen_ns = now_ns() - start;
 	}
 	return err;
+}
+
+/* -v: how the reading went. */
+static void tell_reading(const struct image_file *image, const struct snapshot *snapshot)
+{
+	const struct snapshot_counts *counts = &snapshot->counts;
+
+	fprintf(stderr,
+		"genscope: pid %d: CPython %s: %llu containers of %u interpreters, %llu links and "
+		"%llu objects read again, %llu lists left early, %llu objects unreadable, %llu "
+		"reads\n",
+		snapshot->pid, image->interpreter.version,
+		(unsigned long long)counts->heap.containers, counts->heap.interpreters,
+		(unsigned long long)counts->heap.retries, (unsigned long long)counts->retries,
+		(unsigned long long)counts->heap.broken, (unsigned long long)counts->unreadable,
+		(unsigned long long)counts->memory_calls);
 }
 
 static int read_process(struct ps *ps, const struct image_file *image, pid_t pid, char *why)
@@ -173,6 +193,8 @@ static int read_process(struct ps *ps, const struct image_file *image, pid_t pid
 	if (!err)
 		err = take(ps, &remote, &view, &snapshot, why);
 	end_progress(ps);
+	if (!err && ps->options.verbose)
+		tell_reading(image, snapshot);
 	if (!err)
 		err = show(ps, &view, snapshot);
 	snapshot_free(snapshot);
@@ -300,8 +322,6 @@ static error_t check(struct argp_state *state)
 		return options_error(state, "which process? -p PID, -x PATH, --cgroup PATH or -a");
 	if (ways > 1)
 		return options_error(state, "-p, -x, --cgroup and -a exclude each other");
-	if (options->min_run_ns || options->min_suspended_ns)
-		return options_error(state, "--min-run and --min-suspended are for streams");
 	if (ps->tree && ps->group)
 		return options_error(state, "--tree and --group exclude each other");
 	if (ps->tree && options->json)
@@ -310,8 +330,6 @@ static error_t check(struct argp_state *state)
 	if (options->locals && (ps->tree || ps->group))
 		return options_error(state, "--locals wants a line an object: without --tree and "
 					    "--group");
-	if (options->locals_rate)
-		return options_error(state, "--locals=RATE is for streams: --locals");
 	return 0;
 }
 
@@ -321,7 +339,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			state->child_inputs[i] = &ps->options;
 		return 0;
 	case 's':
@@ -363,11 +381,9 @@ static const struct argp_option ps_options[] = {
 int cmd_ps(int argc, char **argv)
 {
 	static const struct argp_child children[] = {
-		{ &argp_targets, 0, NULL, 0 },
-		{ &argp_filters, 0, NULL, 0 },
-		{ &argp_locals, 0, NULL, 0 },
-		{ &argp_output, 0, NULL, 0 },
-		{ 0 },
+		{ &argp_processes, 0, NULL, 0 },       { &argp_filters, 0, NULL, 0 },
+		{ &argp_snapshot_locals, 0, NULL, 0 }, { &argp_locals_limits, 0, NULL, 0 },
+		{ &argp_output, 0, NULL, 0 },          { 0 },
 	};
 	static const struct argp argp = {
 		ps_options,

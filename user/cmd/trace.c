@@ -11,14 +11,16 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "model/stream.h"
+#include "session/seed.h"
 #include "session/session.h"
 #include "sink/sink.h"
 
-#define POLL_MS       10           /* how late an event may be shown */
-#define TICK_NS       100000000ull /* between looks at losses, targets and limits */
-#define TRACER_NICE   (-10) /* a tracer that is not scheduled loses events; it uses little itself */
-#define DRAIN_ROUNDS  1000
-#define NAMES_DEFAULT 16
+#define POLL_MS        10           /* how late an event may be shown */
+#define TICK_NS        100000000ull /* between looks at losses, targets and limits */
+#define TRACER_NICE    (-10) /* a tracer that is not scheduled loses events; it uses little itself */
+#define DRAIN_ROUNDS   1000
+#define NAMES_DEFAULT  16
+#define RECONCILED_MAX 10000 /* objects of each target: some 10 ms of work at the end of a run */
 
 struct trace {
 	struct options options;
@@ -30,7 +32,9 @@ struct trace {
 	uint64_t beyond;  /* events that came after the limit was reached */
 	uint64_t start_ns, end_ns, next_tick_ns;
 	struct loss told; /* losses already shown */
-	bool full;        /* the limit is reached */
+	struct seed_counts seeds;
+	struct reconciliation reconciliation;
+	bool full; /* the limit is reached */
 };
 
 static uint64_t now_ns(void)
@@ -96,17 +100,6 @@ static void on_warning(void *ctx, const char *message)
 		complain("%s", message);
 }
 
-static bool use_color(const struct options *options)
-{
-	const char *none = getenv("NO_COLOR");
-
-	if (options->json || options->color == COLOR_NEVER)
-		return false;
-	if (options->color == COLOR_ALWAYS)
-		return true;
-	return !(none && *none) && !options->output && isatty(STDOUT_FILENO);
-}
-
 static int open_session(struct trace *trace, char *why)
 {
 	const struct options *options = &trace->options;
@@ -115,6 +108,7 @@ static int open_session(struct trace *trace, char *why)
 		.min_run_ns = options->min_run_ns,
 		.min_suspended_ns = options->min_suspended_ns,
 		.filter_codes = options->function_glob || options->file_glob,
+		.seed = true,
 		.watch_exec = options->all || options->cgroup,
 		.context = options->context,
 		.warn = on_warning,
@@ -254,6 +248,7 @@ static void finish(struct trace *trace)
 	struct session_stats stats;
 	struct summary s = {};
 
+	session_reconcile(trace->session, RECONCILED_MAX, &trace->reconciliation);
 	session_end_command(trace->session);
 	session_detach(trace->session);
 	for (int i = 0; i < DRAIN_ROUNDS && session_poll(trace->session, 0) > 0; i++)
@@ -272,6 +267,9 @@ static void finish(struct trace *trace)
 	s.stepped_hits = stats.value[STAT_STEPPED];
 	s.objects = stats.value[STAT_OBJECTS];
 	s.duration_ns = now_ns() - trace->start_ns;
+	s.seeded = trace->seeds.objects;
+	s.reconciled = trace->reconciliation.objects;
+	s.disagreements = trace->reconciliation.disagreements + trace->reconciliation.missing;
 	s.coverage = session_coverage(trace->session);
 	if (!*s.coverage)
 		s.coverage = "full";
@@ -333,13 +331,15 @@ static int trace_run(struct trace *trace)
 	}
 	setpriority(PRIO_PROCESS, 0, TRACER_NICE); /* may fail, then it is as it was */
 	sink_init(&trace->sink, trace->options.json ? &sink_json : &sink_text, &trace->writer,
-		  use_color(&trace->options));
+		  color_wanted(trace->options.color, trace->options.json, trace->options.output));
 	trace->sink.ops->begin(&trace->sink);
 	trace->start_ns = now_ns();
 	if (trace->options.duration_ns)
 		trace->end_ns = trace->start_ns + trace->options.duration_ns;
 	if (!trace->options.argv)
 		say_attached(trace);
+	if (!trace->options.argv) /* a command of ours has nothing yet */
+		session_seed(trace->session, &trace->seeds);
 	run(trace);
 	finish(trace);
 	if (trace->options.verbose)
@@ -406,7 +406,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 7; i++)
 			state->child_inputs[i] = state->input;
 		return 0;
 	case OPTION_CONTEXT:
@@ -439,8 +439,10 @@ static const struct argp_option trace_options[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &argp_targets, 0, NULL, 0 }, { &argp_filters, 0, NULL, 0 }, { &argp_locals, 0, NULL, 0 },
-	{ &argp_limits, 0, NULL, 0 },  { &argp_output, 0, NULL, 0 },  { 0 },
+	{ &argp_targets, 0, NULL, 0 },       { &argp_filters, 0, NULL, 0 },
+	{ &argp_durations, 0, NULL, 0 },     { &argp_stream_locals, 0, NULL, 0 },
+	{ &argp_locals_limits, 0, NULL, 0 }, { &argp_limits, 0, NULL, 0 },
+	{ &argp_output, 0, NULL, 0 },        { 0 },
 };
 
 static const struct argp trace_argp = {

@@ -89,25 +89,6 @@ void captured_free(struct captured *captured)
 
 /* --- processes --- */
 
-/* As remote_open(), without a look at the running interpreter, which may be gone: what BPF copied came
- * by the table's layout, too. */
-static int remote_fill(struct remote *remote, const struct interpreter *interpreter, uint64_t base)
-{
-	int err = memory_layout_for_version(interpreter->version_hex, interpreter->debug,
-					    &remote->inner);
-
-	if (err)
-		return err;
-	remote->version_hex = interpreter->version_hex;
-	remote->layout = interpreter->layout;
-	remote->bias = base;
-	for (int type = 0; type < VALUE_TYPE_COUNT; type++)
-		if (interpreter->value_types[type])
-			remote->value_types[type] = interpreter->value_types[type] + base;
-	remote->class_names = class_names_new();
-	return remote->class_names ? 0 : -ENOMEM;
-}
-
 static int process_open(const struct captured *captured, const struct captured_record *record,
 			struct process **out)
 {
@@ -127,7 +108,7 @@ static int process_open(const struct captured *captured, const struct captured_r
 	process->image = record->image;
 	process->pid = record->head.pid;
 	remote = &process->remote;
-	err = remote_fill(remote, interpreter, record->base);
+	err = remote_init(remote, interpreter, record->base, NULL);
 	if (!err)
 		err = memory_open_process((pid_t)process->pid, 0, &process->live);
 	if (err) {

@@ -14,7 +14,6 @@
 #define PROGRESS_STEP 16384 /* objects between two calls of `progress`; a power of two */
 #define TYPES_MAX     4096  /* a power of two: slots for answers about type objects */
 #define OBJECT_BYTES  512   /* read anew after a torn look */
-#define REPR_NAME     160   /* bytes of a task's name in a repr */
 
 enum type_class { TYPE_UNKNOWN = 0, TYPE_UNWANTED, TYPE_GENERATOR, TYPE_TASK };
 
@@ -207,6 +206,22 @@ static int add_object(struct builder *builder, uint64_t address)
 	}
 	err = builder->options->each(builder->options->ctx, &object);
 	drop_locals(&object);
+	return err < 0 ? err : 0;
+}
+
+static int read_task_steadily(struct builder *builder, uint64_t address, struct task *task)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; i < TRIES_MAX; i++) {
+		if (i) {
+			builder->snapshot->counts.retries++;
+			memory_forget(builder->remote->memory, address, OBJECT_BYTES);
+		}
+		err = task_read(builder->remote, address, task);
+		if (err != -EAGAIN && err != -EFAULT)
+			return err;
+	}
 	return err;
 }
 
@@ -214,12 +229,17 @@ static int add_task(struct builder *builder, uint64_t address)
 {
 	struct snapshot *snapshot = builder->snapshot;
 	struct task task;
-	int err = task_read(builder->remote, address, &task);
+	int err = read_task_steadily(builder, address, &task);
 
-	if (err == -ENOMEM || err == -ESRCH)
-		return err;
+	if (err == -ENOENT)
+		return 0;
+	if (err == -EAGAIN || err == -EFAULT) {
+		/* its coroutine, if there is one, is an object of its own */
+		snapshot->counts.unreadable++;
+		return 0;
+	}
 	if (err)
-		return 0; /* its coroutine, if there is one, is an object of its own */
+		return err;
 	if (snapshot->task_count == builder->task_room) {
 		uint32_t room = builder->task_room ? builder->task_room * 2 : 256;
 		struct task *grown = realloc(builder->tasks, room * sizeof(*grown));
@@ -240,17 +260,17 @@ static int read_found(struct builder *builder, const struct heap_objects *found)
 	struct remote *remote = builder->remote;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < found->count; i++) {
+	for (size_t i = 0; err >= 0 && i < found->count; i++) {
 		uint64_t type = memory_u64(remote->memory, found->at[i] + PYOBJECT_TYPE);
 
 		if (builder->options->progress && !(++builder->done % PROGRESS_STEP))
 			err = builder->options->progress(builder->options->ctx, builder->done);
-		if (!err && type)
+		if (err >= 0 && type)
 			err = classify(builder, type) == TYPE_TASK ?
 				      add_task(builder, found->at[i]) :
 				      add_object(builder, found->at[i]);
 	}
-	return err;
+	return err < 0 ? err : 0;
 }
 
 /* The tasks as the snapshot has them; their names change hands. */
@@ -267,10 +287,12 @@ static int keep_tasks(struct builder *builder)
 		snapshot->tasks[i] = (struct snapshot_task){
 			.address = task->address,
 			.name = task->name,
+			.name_repr = task->name_repr,
 			.state = task->state,
 			.coroutine = SNAPSHOT_NONE,
 		};
 		task->name = NULL;
+		task->name_repr = NULL;
 	}
 	return 0;
 }
@@ -338,6 +360,7 @@ void snapshot_free(struct snapshot *snapshot)
 		drop_locals(&snapshot->objects[i]);
 	for (uint32_t i = 0; snapshot->tasks && i < snapshot->task_count; i++) {
 		free(snapshot->tasks[i].name);
+		free(snapshot->tasks[i].name_repr);
 		free(snapshot->tasks[i].awaited_by);
 	}
 	free(snapshot->objects);
@@ -357,8 +380,8 @@ const char *snapshot_awaits_repr(const struct snapshot *snapshot,
 	if (object->awaits_kind == AWAITS_FUTURE)
 		snprintf(out, size, "<%s %s>", last ? last + 1 : class, state);
 	else if (object->awaits_kind == AWAITS_TASK)
-		snprintf(out, size, "<%s %s name='%.*s'>", last ? last + 1 : class, state,
-			 REPR_NAME, snapshot->tasks[object->awaits].name);
+		snprintf(out, size, "<%s %s name=%s>", last ? last + 1 : class, state,
+			 snapshot->tasks[object->awaits].name_repr);
 	else
 		snprintf(out, size, "<%s object at 0x%llx>", class,
 			 (unsigned long long)object->awaits_address);

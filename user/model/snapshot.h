@@ -49,7 +49,8 @@ struct snapshot_object {
 
 struct snapshot_task {
 	uint64_t address;
-	char *name; /* UTF-8; "" when unreadable */
+	char *name;      /* UTF-8; "" when unreadable */
+	char *name_repr; /* as Python's repr() has it, quotes included */
 	uint32_t
 		coroutine; /* index of the object it drives, or SNAPSHOT_NONE (done, or none of ours) */
 	uint32_t *awaited_by; /* indexes of the tasks that wait for it */
@@ -77,8 +78,6 @@ struct snapshot {
 };
 
 struct snapshot_options {
-	unsigned
-		kinds; /* bits 1 << enum object_kind: the others are followed for links, not wanted */
 	bool locals;
 	struct locals_options locals_options;
 	/* Not NULL: each object is given to it and none is kept (`objects` stays empty; no links, no tasks): for
@@ -96,6 +95,7 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
 
 /* The repr of what the object awaits, when that is no other object: "<Future pending>",
  * "<Task pending name='Task-3'>", "<app.Gate object at 0x7f…>". Returns out. */
+#define SNAPSHOT_REPR_SIZE 1024 /* is room enough */
 const char *snapshot_awaits_repr(const struct snapshot *snapshot,
 				 const struct snapshot_object *object, char *out, size_t size);
 

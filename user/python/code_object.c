@@ -111,10 +111,11 @@ static char *read_text(struct remote *remote, uint64_t field, uint32_t max)
 /* The line table, a bytes object. */
 static int read_lines(struct remote *remote, uint64_t field, struct code_object *code)
 {
-	uint64_t table = memory_u64(remote->memory, field);
-	uint64_t size = memory_u64(remote->memory, table + PYVAROBJECT_SIZE);
+	uint64_t table, size;
 
-	if (!table || size > LINES_MAX)
+	if (memory_read(remote->memory, field, &table, sizeof(table)) || !table ||
+	    memory_read(remote->memory, table + PYVAROBJECT_SIZE, &size, sizeof(size)) ||
+	    size > LINES_MAX)
 		return -EFAULT;
 	code->lines = malloc(size + 1);
 	if (!code->lines)

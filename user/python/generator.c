@@ -139,12 +139,15 @@ int generator_read(struct remote *remote, uint64_t address, struct generator *ou
 	out->instruction = instruction_of(remote, out, instruction);
 	if (out->instruction == NO_INSTRUCTION && out->frame_state != STATE_RUNNING)
 		return -EAGAIN;
-	if (out->frame_state != STATE_SUSPENDED)
+	if (out->frame_state == STATE_CREATED)
 		return 0;
-	if (*remote->inner.resume ? stands_at_resume(remote, instruction) :
-				    yields_from(layout, state))
-		return read_awaited(remote, &raw, out);
-	return 0;
+	if (*remote->inner.resume ?
+		    stands_at_resume(remote, instruction) :
+		    out->frame_state == STATE_SUSPENDED && yields_from(layout, state))
+		err = read_awaited(remote, &raw, out);
+	/* 3.11 and 3.12 set it RUNNING while they hand a throw() or close() on to what it awaits; while it
+	 * really runs its stack is elsewhere */
+	return out->frame_state == STATE_RUNNING ? 0 : err;
 }
 
 uint64_t generator_unwrap(struct remote *remote, uint64_t awaited)

@@ -13,9 +13,13 @@
 #define INTERPRETERS_MAX 1024
 #define THREADS_MAX      65536
 #define LISTS_MAX        (INTERPRETERS_MAX * HEAP_LISTS_PER_INTERPRETER)
-#define ATTEMPTS_MAX     12      /* at one list */
+#define ATTEMPTS_MAX     12 /* at one list */
+#define READS_DISTURBED  3
+#define LOOKS_AT_HEADS   20      /* when they make no sense: an object may just come or go */
+#define LOOKS_AT_ONCE    8       /* of them; then its thread is given time to go on */
 #define PAUSE_NS         1000000 /* for a collection to end; doubled with each attempt up to 64 ms */
 #define PAUSE_DOUBLINGS  6
+#define READINGS_MAX     5     /* of the lists of one interpreter */
 #define PROGRESS_STEP    65536 /* containers; a power of two */
 #define TYPE_SLOTS       64    /* answers of `wanted` remembered; a power of two */
 
@@ -25,7 +29,6 @@ struct collection {
 	struct heap_counts *counts;
 	struct heap_objects found; /* of the list that is read now, and of those before */
 	size_t room;
-	bool repeated; /* a list was read twice: objects may be there twice */
 	struct {
 		uint64_t type;
 		bool wanted;
@@ -79,30 +82,29 @@ static void pause_for(unsigned attempt)
 	nanosleep(&pause, NULL);
 }
 
-static bool is_collecting(struct remote *remote, uint64_t interpreter)
-{
-	uint64_t at = interpreter + remote->inner.interpreter_gc + remote->inner.gc_collecting;
-
-	memory_forget(remote->memory, at, sizeof(uint32_t));
-	return memory_u32(remote->memory, at) != 0;
-}
-
-static int read_list(struct collection *collection, uint64_t interpreter, uint64_t head,
+/* Again and again until a walk comes to the list's end undisturbed; then all that any of them met is
+ * known. A list that is always disturbed (a collection after the other, threads that make and drop
+ * objects all the time) is left after READS_DISTURBED walks that came to its end. */
+static int read_list(struct collection *collection, const struct heap_list *list,
 		     const struct heap_heads *heads)
 {
+	int ended = 0;
+
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-		int err = heap_list_walk(collection->remote, head, heads, visit, collection,
+		int err = heap_list_walk(collection->remote, list, heads, visit, collection,
 					 collection->counts);
 
-		if (err != -EAGAIN)
+		ended += err == 1;
+		if (ended == READS_DISTURBED)
+			return 0;
+		if (err != 1 && err != -EAGAIN)
 			return err;
-		collection->repeated = true;
 		collection->counts->retries++;
-		if (is_collecting(collection->remote, interpreter))
+		if (err == -EAGAIN || heap_list_is_collecting(collection->remote, list))
 			pause_for(attempt);
 		memory_forget_all(collection->remote->memory);
 	}
-	collection->counts->broken++;
+	collection->counts->broken += !ended;
 	return 0;
 }
 
@@ -132,64 +134,126 @@ static void list_heads(const struct remote *remote, uint64_t interpreter, uint64
 	out[HEAP_LISTS_PER_INTERPRETER - 1] = gc + inner->gc_permanent;
 }
 
-/* Is this where the collector's state is? A list's head is linked to itself or to what points back. */
-static int check_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads,
-		       char *why)
+/* A list's head is linked to itself, or both its links lead elsewhere. */
+static bool are_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads)
 {
 	const struct memory_layout *inner = &remote->inner;
 	uint64_t gc = interpreter + inner->interpreter_gc;
-	bool good = true;
 
-	if (inner->gc_generation0)
-		good = memory_u64(remote->memory, gc + inner->gc_generation0) == heads[0];
-	for (int i = 0; good && i < HEAP_LISTS_PER_INTERPRETER; i++) {
-		uint64_t next = memory_u64(remote->memory, heads[i]);
-		uint64_t previous = memory_u64(remote->memory, heads[i] + GC_HEAD_PREVIOUS);
+	if (inner->gc_generation0 &&
+	    memory_u64(remote->memory, gc + inner->gc_generation0) != heads[0])
+		return false;
+	for (int i = 0; i < HEAP_LISTS_PER_INTERPRETER; i++) {
+		uint64_t links[2]; /* read at once: a target stores them one after the other */
 
-		good = next && previous && (next == heads[i]) == (previous == heads[i]);
+		if (memory_read(remote->memory, heads[i], links, sizeof(links)) || !links[0] ||
+		    !links[1] || (links[0] == heads[i]) != (links[1] == heads[i]))
+			return false;
 	}
-	if (good)
-		return 0;
+	return true;
+}
+
+/* Is this where the collector's state is? */
+static int check_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads,
+		       char *why)
+{
+	for (unsigned look = 0; look < LOOKS_AT_HEADS; look++) {
+		if (are_heads(remote, interpreter, heads))
+			return 0;
+		if (look >= LOOKS_AT_ONCE)
+			pause_for(look - LOOKS_AT_ONCE);
+		memory_forget_all(remote->memory);
+	}
 	snprintf(why, INTERPRETER_WHY_MAX,
 		 "the lists of its garbage collector are not where this "
 		 "version of CPython has them: please report the build");
 	return -ENOTSUP;
 }
 
-/* Objects that were met in one list go behind those of the lists read later, which are older. */
-static int read_lists(struct collection *collection, const uint64_t *interpreters,
+/* The lists of an interpreter in the order in which they are read: young ones first, since a collection
+ * moves objects to older ones; and the order of the result, oldest first, by place in that order. */
+struct reading_order {
+	size_t count;
+	uint8_t list[READINGS_MAX];
+	uint8_t oldest_first[READINGS_MAX];
+};
+
+static const struct reading_order generations = { 4, { 0, 1, 2, 3 }, { 3, 2, 1, 0 } };
+/* The incremental collector of 3.14.0 to 3.14.4 moves objects between its two old lists both ways: the first
+ * of them is read again. It alone has no pointer to its first list (memory_layouts.c). */
+static const struct reading_order incremental = { 5, { 0, 1, 2, 1, 3 }, { 4, 2, 3, 1, 0 } };
+
+static const struct reading_order *reading_order(const struct remote *remote)
+{
+	return remote->inner.gc_generation0 ? &generations : &incremental;
+}
+
+static bool is_reread(const struct reading_order *order, size_t reading)
+{
+	for (size_t i = 0; i < reading; i++)
+		if (order->list[i] == order->list[reading])
+			return true;
+	return false;
+}
+
+/* Puts what was found, reading by reading, into the order of the result. */
+static int reorder(const struct heap_objects *found, const size_t *starts, size_t interpreters,
+		   const struct reading_order *order, struct heap_objects *out)
+{
+	out->at = calloc(found->count + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	for (size_t i = interpreters; i-- > 0;) { /* they are linked newest first */
+		for (size_t k = 0; k < order->count; k++) {
+			size_t reading = i * order->count + order->oldest_first[k];
+			size_t count = starts[reading + 1] - starts[reading];
+
+			if (count)
+				memcpy(out->at + out->count, found->at + starts[reading],
+				       count * sizeof(*out->at));
+			out->count += count;
+		}
+	}
+	return 0;
+}
+
+static int read_lists(struct collection *collection, const uint64_t *interpreters, size_t count,
 		      const struct heap_heads *heads, struct heap_objects *out)
 {
-	size_t lists = heads->count;
-	size_t *starts = calloc(lists + 1, sizeof(*starts));
+	const struct memory_layout *inner = &collection->remote->inner;
+	const struct reading_order *order = reading_order(collection->remote);
+	size_t readings = count * order->count;
+	size_t *starts = calloc(readings + 1, sizeof(*starts));
+	uint64_t passed;
 	int err = starts ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !err && i < lists; i++) {
-		starts[i] = collection->found.count;
-		err = read_list(collection, interpreters[i / HEAP_LISTS_PER_INTERPRETER],
-				heads->at[i], heads);
-	}
-	if (!err) {
-		starts[lists] = collection->found.count;
-		out->at = calloc(collection->found.count + 1, sizeof(*out->at));
-		err = out->at ? 0 : -ENOMEM;
-	}
-	for (size_t i = lists; !err && i-- > 0;) {
-		size_t count = starts[i + 1] - starts[i];
+	for (size_t i = 0; !err && i < readings; i++) {
+		size_t interpreter = i / order->count;
+		struct heap_list list = {
+			.head = heads->at[interpreter * HEAP_LISTS_PER_INTERPRETER +
+					  order->list[i % order->count]],
+			.collecting = interpreters[interpreter] + inner->interpreter_gc +
+				      inner->gc_collecting,
+		};
 
-		memcpy(out->at + out->count, collection->found.at + starts[i],
-		       count * sizeof(*out->at));
-		out->count += count;
+		passed = collection->counts->containers;
+		err = read_list(collection, &list, heads);
+		if (is_reread(order, i % order->count))
+			collection->counts->containers = passed;
+		starts[i + 1] = collection->found.count;
 	}
+	if (!err)
+		err = reorder(&collection->found, starts, count, order, out);
 	free(starts);
 	return err;
 }
 
-/* Keeps the first of each, in place. */
+/* Keeps the first of each, in place: lists are read more than once, and objects move from one to another
+ * meanwhile. */
 static int drop_repeated(struct heap_objects *objects)
 {
 	size_t slots = 1024, kept = 0;
-	uint64_t *seen;
+	uint32_t *seen; /* index + 1 */
 
 	while (slots < objects->count * 2)
 		slots *= 2;
@@ -197,14 +261,15 @@ static int drop_repeated(struct heap_objects *objects)
 	if (!seen)
 		return -ENOMEM;
 	for (size_t i = 0; i < objects->count; i++) {
-		size_t slot = hash_address(objects->at[i]) & (slots - 1);
+		uint64_t address = objects->at[i];
+		size_t slot = hash_address(address) & (slots - 1);
 
-		while (seen[slot] && seen[slot] != objects->at[i])
-			slot = (slot + 1) % slots;
+		while (seen[slot] && objects->at[seen[slot] - 1] != address)
+			slot = (slot + 1) & (slots - 1);
 		if (seen[slot])
 			continue;
-		seen[slot] = objects->at[i];
-		objects->at[kept++] = objects->at[i];
+		objects->at[kept++] = address;
+		seen[slot] = (uint32_t)kept;
 	}
 	objects->count = kept;
 	free(seen);
@@ -247,14 +312,14 @@ int heap_collect(struct remote *remote, const struct heap_query *query, struct h
 	counts->interpreters = (uint32_t)count;
 	heads.count = count * HEAP_LISTS_PER_INTERPRETER;
 	if (!err)
-		err = read_lists(&collection, interpreters, &heads, out);
-	if (!err && (collection.repeated || counts->retries))
+		err = read_lists(&collection, interpreters, count, &heads, out);
+	free(collection.found.at);
+	if (!err)
 		err = drop_repeated(out);
 	if (err) {
 		free(out->at);
 		*out = (struct heap_objects){};
 	}
-	free(collection.found.at);
 	free(interpreters);
 	free(at);
 	return err;

@@ -29,8 +29,8 @@ static int adopt(struct remote *remote, uint32_t version_hex, const char *versio
 	return -ENOTSUP;
 }
 
-int remote_open(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,
-		struct memory *memory, char *why)
+int remote_init(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,
+		struct memory *memory)
 {
 	int err;
 
@@ -47,16 +47,25 @@ int remote_open(struct remote *remote, const struct interpreter *interpreter, ui
 			remote->value_types[type] = interpreter->value_types[type] + bias;
 	err = memory_layout_for_version(interpreter->version_hex, interpreter->debug,
 					&remote->inner);
-	if (err) {
-		snprintf(why, INTERPRETER_WHY_MAX, "CPython %s is not supported: 3.11 to 3.15 are",
-			 interpreter->version);
-		return err;
-	}
-	err = adopt(remote, interpreter->version_hex, interpreter->version, why);
 	if (err)
 		return err;
 	remote->class_names = class_names_new();
 	return remote->class_names ? 0 : -ENOMEM;
+}
+
+int remote_open(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,
+		struct memory *memory, char *why)
+{
+	int err = remote_init(remote, interpreter, bias, memory);
+
+	if (err == -ENOTSUP)
+		snprintf(why, INTERPRETER_WHY_MAX, "CPython %s is not supported: 3.11 to 3.15 are",
+			 interpreter->version);
+	if (!err)
+		err = adopt(remote, interpreter->version_hex, interpreter->version, why);
+	if (err)
+		remote_close(remote);
+	return err;
 }
 
 void remote_close(struct remote *remote)

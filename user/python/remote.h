@@ -30,7 +30,12 @@ struct remote {
 	struct memory *classes_memory;
 };
 
-/* Fills it for a process that maps `interpreter` with this bias, and checks what the running interpreter
+/* Fills it from what is known of the interpreter alone, whose process may be gone. `memory` is a copy of
+ * parts of it, or NULL for now. -ENOTSUP, -ENOMEM. */
+int remote_init(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,
+		struct memory *memory);
+
+/* The same for a process that maps `interpreter` with this bias, and checks what the running interpreter
  * publishes of itself against the table. `why` (INTERPRETER_WHY_MAX bytes) says what failed.
  * -ENOTSUP: a layout that is not known; -EFAULT, -EPERM, -ESRCH: it could not be read. */
 int remote_open(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,

@@ -104,18 +104,25 @@ static int read_awaited_by(struct remote *remote, struct task *task)
 /* A str; or, until somebody asks for it, the number of "Task-n" (3.13 on: task_get_name()). */
 static int read_name(struct remote *remote, struct task *task)
 {
+	static const struct value_limits limits = { .string = VALUE_STRING_DEFAULT };
 	uint64_t name = memory_u64(remote->memory, task->address + remote->inner.task_name);
-	struct buffer text = {};
+	struct buffer text = {}, repr = {};
+	bool truncated = false;
 	int64_t number;
 
-	if (!value_integer(remote, name, &number))
+	if (!value_integer(remote, name, &number)) {
 		buffer_printf(&text, "Task-%lld", (long long)number);
-	else if (value_text(remote, name, NAME_CHARS, &text))
-		buffer_clear(&text);
-	task->name = text.text && !text.failed ? text.text : strdup("");
-	if (task->name != text.text)
-		free(text.text);
-	return task->name ? 0 : -ENOMEM;
+		buffer_printf(&repr, "'Task-%lld'", (long long)number);
+	} else {
+		if (value_text(remote, name, NAME_CHARS, &text))
+			buffer_clear(&text);
+		value_repr(remote, &limits, name, &repr, &truncated);
+	}
+	buffer_puts(&text, "");
+	buffer_puts(&repr, "");
+	task->name = text.text;
+	task->name_repr = repr.text;
+	return text.text && repr.text && !text.failed && !repr.failed ? 0 : -ENOMEM;
 }
 
 int task_read(struct remote *remote, uint64_t address, struct task *out)
@@ -145,6 +152,7 @@ int task_read(struct remote *remote, uint64_t address, struct task *out)
 void task_free(struct task *task)
 {
 	free(task->name);
+	free(task->name_repr);
 	free(task->awaited_by);
 	*task = (struct task){};
 }

@@ -21,6 +21,7 @@ struct task {
 	uint64_t done_callback; /* the first one, 0 none */
 	uint8_t state;          /* enum future_state */
 	char *name;             /* UTF-8, never NULL; free() */
+	char *name_repr;        /* the same as repr() has it, cut after 128 characters; likewise */
 	uint64_t *awaited_by;   /* tasks that await it, as far as it is told (3.14 on); free() */
 	size_t awaited_by_count;
 };

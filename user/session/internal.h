@@ -9,6 +9,7 @@
 
 #define LINKS_PER_ATTACHMENT_MAX (FOUND_SITES_MAX + 8) /* single links, and USDT */
 #define LATER_MAX                256
+#define UNSEEDED_MAX             256
 #define LATER_TRIES              5
 
 /* Probes of one image in one process (pid > 0) or in all of them (pid -1). */
@@ -47,6 +48,8 @@ struct session {
 	size_t target_count, target_room;
 	struct later later[LATER_MAX];
 	size_t later_count;
+	pid_t unseeded[UNSEEDED_MAX];
+	size_t unseeded_count;
 	struct command command;
 	const char *cgroup; /* --cgroup: who may become a target later */
 	char cgroup_path[4096];
@@ -68,6 +71,13 @@ void target_follow(struct session *session, pid_t pid); /* BPF tells of its fork
 bool target_known(const struct session *session, pid_t pid);
 void targets_on_event(struct session *session, const struct process_record *record);
 void targets_retry_later(struct session *session);
+
+/* The identity under which BPF keeps the process in its maps. -ESRCH, or why it cannot be had. */
+int process_identity_of(struct session *session, pid_t pid, uint64_t *process);
+
+/* seed.c */
+void seed_later(struct session *session, pid_t pid); /* at the next poll */
+int seed_waiting(struct session *session);
 
 /* command.c */
 void command_step(struct session *session);

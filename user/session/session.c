@@ -182,6 +182,11 @@ int session_poll(struct session *session, int timeout_ms)
 	command_step(session);
 	if (session->later_count)
 		targets_retry_later(session);
+	if (session->unseeded_count) {
+		count = seed_waiting(session);
+		if (count < 0)
+			return count;
+	}
 	count = ring_buffer__consume(session->ring);
 	if (count || !timeout_ms)
 		return count;

@@ -29,6 +29,7 @@ struct session_options {
 	unsigned kinds; /* bits 1 << enum object_kind */
 	uint64_t min_run_ns, min_suspended_ns;
 	bool filter_codes; /* the reader gives verdicts (session_set_verdict) */
+	bool seed;         /* forked children too, as session_seed() has it */
 	bool watch_exec;   /* later processes may become targets: --all, --cgroup */
 	unsigned context;  /* enum session_context, or-ed */
 	struct session_locals locals;

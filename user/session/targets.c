@@ -68,6 +68,35 @@ static void unfollow(struct session *session, pid_t pid)
 	bpf_map__delete_elem(session->skeleton->maps.processes, &key, sizeof(key), 0);
 }
 
+/* BPF alone knows it: it walks over the machine's tasks and fills in what we follow. */
+int process_identity_of(struct session *session, pid_t pid, uint64_t *process)
+{
+	__u32 key = (__u32)pid;
+	struct bpf_link *link;
+	char none[64];
+	int err = 0, fd;
+
+	*process = 0;
+	target_follow(session, pid);
+	link = bpf_program__attach_iter(session->skeleton->progs.identify_processes, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		err = -errno;
+	while (!err && read(fd, none, sizeof(none)) > 0) /* it prints nothing */
+		;
+	if (!err)
+		err = bpf_map__lookup_elem(session->skeleton->maps.processes, &key, sizeof(key),
+					   process, sizeof(*process), 0);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	if (!err && !*process)
+		err = -ESRCH;
+	return err == -ENOENT ? -ESRCH : err;
+}
+
 int session_attach_process(struct session *session, pid_t pid, char *why)
 {
 	struct process_id id;
@@ -98,7 +127,22 @@ int session_attach_process(struct session *session, pid_t pid, char *why)
 
 int session_attach_image(struct session *session, struct image_file *image, char *why)
 {
-	return attach_image(session, image, -1, why);
+	pid_t *pids;
+	size_t count;
+	int err = attach_image(session, image, -1, why);
+
+	if (err || process_list(&pids, &count))
+		return err;
+	for (size_t i = 0; i < count; i++) { /* those that run it already are targets now */
+		uint64_t bias;
+
+		if (image_bias(image, pids[i], &bias))
+			continue;
+		target_follow(session, pids[i]);
+		target_add(session, pids[i]);
+	}
+	free(pids);
+	return 0;
 }
 
 static int attach_found(struct session *session, pid_t pid, char *why)
@@ -185,6 +229,8 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 		return;
 	}
 	err = session_attach_process(session, pid, why);
+	if (!err && session->options.seed)
+		seed_later(session, pid);
 	if (!err)
 		session_lacks(session, "a forked child is not seen in its first milliseconds "
 				       "(--exe does)");

@@ -311,6 +311,9 @@ static void json_end(struct sink *sink, const struct summary *s)
 	out = put_u64(PUT(out, "},\"anomalies\":"), s->anomalies);
 	out = put_u64(PUT(out, ",\"stepped_hits\":"), s->stepped_hits);
 	out = put_u64(PUT(out, ",\"objects\":"), s->objects);
+	out = put_u64(PUT(out, ",\"seeded\":"), s->seeded);
+	out = put_u64(PUT(out, ",\"reconciled\":"), s->reconciled);
+	out = put_u64(PUT(out, ",\"disagreements\":"), s->disagreements);
 	out = put_u64(PUT(out, ",\"duration_ns\":"), s->duration_ns);
 	out = put_word(PUT(out, ",\"closes\":"), s->closes ? "true" : "false");
 	out = put_locals_counts(out, &s->locals);

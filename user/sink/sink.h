@@ -25,9 +25,12 @@ struct summary {
 	uint64_t hits, events, filtered, causes, redundant, strangers;
 	struct loss lost;
 	uint64_t anomalies, stepped_hits, objects, duration_ns;
-	uint64_t bad;         /* records the reader could not make sense of */
-	const char *coverage; /* "full" or what is missing */
-	bool closes;          /* hits = the sum of the rest */
+	uint64_t seeded;        /* objects older than the run, entered from memory */
+	uint64_t reconciled;    /* objects whose state was compared with memory at the end */
+	uint64_t disagreements; /* and was another one, or unknown */
+	uint64_t bad;           /* records the reader could not make sense of */
+	const char *coverage;   /* "full" or what is missing */
+	bool closes;            /* hits = the sum of the rest */
 	struct locals_counts locals;
 };
 

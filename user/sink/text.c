@@ -180,6 +180,13 @@ static void text_end(struct sink *sink, const struct summary *s)
 	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage: %s\n",
 		      (unsigned long long)s->anomalies, (unsigned long long)s->stepped_hits,
 		      s->coverage);
+	if (s->seeded || s->reconciled)
+		writer_printf(
+			sink->writer,
+			"%llu objects known from memory at the start, %llu compared with it at "
+			"the end: %llu differ\n",
+			(unsigned long long)s->seeded, (unsigned long long)s->reconciled,
+			(unsigned long long)s->disagreements);
 	if (s->locals.asked)
 		writer_printf(sink->writer,
 			      "locals of %llu transitions, cut short in %llu; lost of %llu, "

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "target/proc_file.h"
 #include "target/process.h"
 
 #define ROUNDS_MAX   64 /* looks for threads born while we stop the others */
@@ -61,12 +64,31 @@ static int wait_for_stop(pid_t tid)
 	return -ETIMEDOUT;
 }
 
-static int stop_thread(struct freeze *freeze, pid_t tid)
+/* PTRACE_SEIZE says EPERM of what it may not touch, of what another one traces, and of the dead. */
+static int why_not(pid_t pid, pid_t tid)
+{
+	char path[64], *text, *line;
+	size_t size;
+	int err = -ESRCH;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	if (proc_file_read(path, &text, &size))
+		return err;
+	line = strstr(text, "\nState:\t");
+	if (line && !strchr("ZX", line[8])) {
+		line = strstr(text, "\nTracerPid:\t");
+		err = line && line[12] != '0' ? -EBUSY : -EPERM;
+	}
+	free(text);
+	return err;
+}
+
+static int stop_thread(struct freeze *freeze, pid_t pid, pid_t tid)
 {
 	int err;
 
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
-		return errno == EPERM ? -EPERM : -ESRCH;
+		return errno == EPERM ? why_not(pid, tid) : -ESRCH;
 	err = remember(freeze, tid);
 	if (!err && ptrace(PTRACE_INTERRUPT, tid, 0, 0))
 		err = -errno;
@@ -92,9 +114,9 @@ static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh)
 	for (size_t i = 0; !err && i < count; i++) {
 		if (is_held(freeze, tids[i]))
 			continue;
-		(*fresh)++;
-		err = stop_thread(freeze, tids[i]);
-		if (err == -ESRCH && tids[i] != pid) /* a thread that has just ended */
+		err = stop_thread(freeze, pid, tids[i]);
+		*fresh += !err;
+		if (err == -ESRCH) /* it has just ended; the first one may long before the others */
 			err = 0;
 	}
 	free(tids);
@@ -109,6 +131,8 @@ int freeze_process(pid_t pid, struct freeze *out)
 	*out = (struct freeze){};
 	for (int round = 0; !err && fresh && round < ROUNDS_MAX; round++)
 		err = stop_round(pid, out, &fresh);
+	if (!err && !out->count)
+		err = -ESRCH;
 	if (!err && fresh)
 		err = -ETIMEDOUT; /* threads are born faster than they can be stopped */
 	if (err)

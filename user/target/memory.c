@@ -178,16 +178,20 @@ static int read_pieces(const struct memory *memory, uint64_t address, uint8_t *o
 {
 	while (size) {
 		const struct memory_piece *piece = NULL;
-		size_t part;
+		size_t part = size;
 
-		for (size_t i = 0; i < memory->piece_count && !piece; i++)
+		for (size_t i = 0; i < memory->piece_count && !piece; i++) {
+			uint64_t ahead = memory->pieces[i].address - address;
+
 			if (address - memory->pieces[i].address < memory->pieces[i].size)
 				piece = &memory->pieces[i];
+			else if (memory->pieces[i].size && ahead < part)
+				part = ahead; /* from there on it comes before those behind it */
+		}
 		if (!piece)
 			return -EFAULT;
-		part = piece->size - (address - piece->address);
-		if (part > size)
-			part = size;
+		if (part > piece->size - (address - piece->address))
+			part = piece->size - (address - piece->address);
 		memcpy(out, (const uint8_t *)piece->bytes + (address - piece->address), part);
 		address += part;
 		out += part;
