@@ -8,7 +8,6 @@ one run. A figure that could not be measured is said to be missing.
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -16,52 +15,11 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import ps
+from target import Target, interpreters
+
 ROUNDS = 5
 BUSY_SECONDS = 2.0
-
-
-def interpreters(path):
-    """The default builds of a list made by tests/interpreters.sh: (name, path, root or None)."""
-    seen = {}
-    for line in open(path):
-        version, kind, binary, *root = line.rstrip("\n").split("\t")
-        if kind != "debug":
-            seen.setdefault(f"{version}-{kind}", (binary, root[0] if root else None))
-    return [(name, binary, root) for name, (binary, root) in sorted(seen.items())]
-
-
-class Target:
-    """busy.py in an interpreter, stopped before its work."""
-
-    def __init__(self, binary, root, threads, seconds=BUSY_SECONDS):
-        script = os.path.join(HERE, "busy.py")
-        command = [binary]
-        if root:
-            copy = os.path.join(root, "tmp", f"genscope-busy-{os.getpid()}.py")
-            shutil.copy(script, copy)
-            script = copy[len(root):]
-            command = ["chroot", root, binary]
-        self.process = subprocess.Popen(command + [script, str(threads), str(seconds)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
-            raise RuntimeError("the target did not start")
-        self.pid = self.process.pid
-
-    def go(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def result(self):
-        line = self.process.stdout.readline()
-        self.process.wait()
-        return json.loads(line)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 class Tracer:
@@ -111,7 +69,7 @@ def measure_start_and_end(genscope, binary, root):
     """Seconds from start to the first event, and from SIGINT to the end, on a busy target."""
     starts, ends = [], []
     for _ in range(ROUNDS):
-        target = Target(binary, root, 1, 30)
+        target = Target(binary, root, "busy.py", 1, 30)
         target.go()
         tracer = Tracer(genscope, [target.pid], "-")
         tracer.process.stdout.readline()
@@ -125,7 +83,7 @@ def measure_start_and_end(genscope, binary, root):
 
 
 def untraced(binary, root, threads):
-    target = Target(binary, root, threads)
+    target = Target(binary, root, "busy.py", threads, BUSY_SECONDS)
     target.go()
     done = target.result()
     return done["seconds"] / done["transitions"]
@@ -134,7 +92,7 @@ def untraced(binary, root, threads):
 def measure_rate(genscope, binary, root, threads, processes, folder):
     """Full rate into a file: what was lost, what it took."""
     plain = untraced(binary, root, threads)
-    targets = [Target(binary, root, threads) for _ in range(processes)]
+    targets = [Target(binary, root, "busy.py", threads, BUSY_SECONDS) for _ in range(processes)]
     output = os.path.join(folder, "busy.jsonl")
     tracer = Tracer(genscope, [target.pid for target in targets], output)
     for target in targets:
@@ -194,8 +152,10 @@ def main():
                     "two threads": measure_rate(args.genscope, binary, root, 2, 1, folder),
                     "two processes": measure_rate(args.genscope, binary, root, 1, 2, folder),
                 },
+                "ps": ps.measure(args.genscope, binary, root),
             }
             report(name, rows[name])
+            ps.report(rows[name]["ps"])
     with open(args.json, "w") as file:
         json.dump(rows, file, indent=1)
     print(f"JSON: {args.json}")

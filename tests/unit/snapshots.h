@@ -35,6 +35,7 @@ static inline void scene_close(struct scene *scene)
 {
 	for (uint32_t t = 0; t < scene->snapshot.task_count; t++) {
 		free(scene->snapshot.tasks[t].name);
+		free(scene->snapshot.tasks[t].name_repr);
 		free(scene->snapshot.tasks[t].awaited_by);
 	}
 	free(scene->snapshot.tasks);
@@ -111,6 +112,7 @@ static inline uint32_t scene_task(struct scene *scene, const char *name, uint32_
 	snapshot->tasks[index] = (struct snapshot_task){ .address = 0x7fdd00000000 + 256ull * index,
 							 .name = strdup(name),
 							 .coroutine = coroutine };
+	cr_assert_gt(asprintf(&snapshot->tasks[index].name_repr, "'%s'", name), 0);
 	for (; at < snapshot->object_count && snapshot->objects[at].task == SNAPSHOT_NONE;
 	     at = snapshot->objects[at].awaits)
 		snapshot->objects[at].task = index;

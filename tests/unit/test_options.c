@@ -17,11 +17,8 @@
  */
 
 static const struct argp_child children[] = {
-	{ .argp = &argp_targets },
-	{ .argp = &argp_filters },
-	{ .argp = &argp_limits },
-	{ .argp = &argp_output },
-	{},
+	{ .argp = &argp_targets }, { .argp = &argp_filters }, { .argp = &argp_durations },
+	{ .argp = &argp_limits },  { .argp = &argp_output },  {},
 };
 
 /* A command of the test's own: every shared option, `--own N` and the command after --. */

@@ -13,13 +13,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
+	state->child_inputs[0] = state->child_inputs[1] = state->input;
 	return 0;
 }
 
 static int parse_words(struct options *options, int count, const char *const *words)
 {
-	static const struct argp_child children[] = { { .argp = &argp_locals }, {} };
+	static const struct argp_child children[] = { { .argp = &argp_stream_locals },
+						      { .argp = &argp_locals_limits },
+						      {} };
 	static const struct argp argp = { .parser = parse, .children = children };
 	char copies[8][64], *argv[9] = {};
 

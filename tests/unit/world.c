@@ -344,6 +344,14 @@ struct object *world_object(uint64_t gen)
 	return bpf_map_lookup_elem(&objects, &key);
 }
 
+struct object *world_enter(uint64_t gen, const struct object *object)
+{
+	struct object_key key = { .process = process_identity(kernel.current_task), .gen = gen };
+
+	bpf_map_update_elem(&objects, &key, object, BPF_ANY);
+	return world_object(gen);
+}
+
 /* --- what came out --- */
 
 uint64_t world_count(enum statistic statistic)

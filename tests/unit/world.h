@@ -75,6 +75,8 @@ void world_no_scratch(void);           /* large task storage cannot be had */
 void world_ring_limit(uint64_t bytes); /* of what waits; expect_… takes it out */
 void world_verdict(uint64_t code_address, uint32_t verdict);
 struct object *world_object(uint64_t gen); /* its entry in the state map, or NULL */
+/* Enters one as the user side does, in the current process; whatever was there is overwritten. */
+struct object *world_enter(uint64_t gen, const struct object *object);
 
 /* --- what came out --- */
 uint64_t world_count(enum statistic statistic);
