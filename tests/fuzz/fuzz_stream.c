@@ -7,6 +7,7 @@
 
 #include "model/names.h"
 #include "model/stream.h"
+#include "python/layouts.h"
 #include "sink/sink.h"
 
 /*
@@ -67,6 +68,25 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 		abort();
 }
 
+#define VALUE_TYPES_AT 0x10000 /* link address of the first one, a page each */
+
+/* The interpreter that copied memory is said to be of. */
+static const struct interpreter *on_image(void *ctx, uint32_t index)
+{
+	struct interpreter *interpreter = ctx;
+
+	return index ? NULL : interpreter;
+}
+
+static void describe(struct interpreter *interpreter)
+{
+	*interpreter = (struct interpreter){ .version_hex = 0x030e00f0 };
+	if (layout_for_version(interpreter->version_hex, &interpreter->layout, NULL))
+		abort();
+	for (int type = VALUE_OTHER + 1; type < VALUE_TYPE_COUNT; type++)
+		interpreter->value_types[type] = VALUE_TYPES_AT + 0x1000u * (unsigned)type;
+}
+
 struct input {
 	const uint8_t *at;
 	size_t left;
@@ -79,6 +99,20 @@ static size_t take(struct input *input, void *out, size_t size)
 	input->at += size;
 	input->left -= size;
 	return size;
+}
+
+/* Memory in pieces, as many bytes of it as the input has. */
+static uint32_t size_captured(uint8_t *bytes, size_t size)
+{
+	struct captured_record record;
+
+	if (size < sizeof(record))
+		size = sizeof(record);
+	memcpy(&record, bytes, sizeof(record));
+	record.head.size = (uint32_t)size;
+	record.bytes = (uint32_t)(size - sizeof(record));
+	memcpy(bytes, &record, sizeof(record));
+	return record.head.size;
 }
 
 /* A record as the input says, its size right for its type unless the control byte has the top bit:
@@ -104,6 +138,8 @@ static size_t next_record(struct input *input, uint8_t *bytes)
 	head.type = control[0] & 7;
 	head.size = (uint32_t)sizes[head.type];
 	memcpy(bytes, &head, sizeof(head));
+	if (head.type == RECORD_LOCALS || head.type == RECORD_VARIABLES)
+		head.size = size_captured(bytes, size);
 	return head.size;
 }
 
@@ -131,13 +167,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct writer writer;
 	struct sink text, json;
 	struct fed fed = { .sinks = { &text, &json } };
-	struct stream_callbacks callbacks = {
-		.event = on_event, .wanted = is_wanted, .verdict = on_verdict, .ctx = &fed
+	struct interpreter interpreter;
+	struct captured_options locals = {
+		.image = on_image,
+		.ctx = &interpreter,
+		.locals = { .limits = { VALUE_DEPTH_DEFAULT, VALUE_ITEMS_DEFAULT,
+					VALUE_STRING_DEFAULT },
+			    .redact = true },
 	};
+	struct stream_callbacks callbacks = { .event = on_event,
+					      .wanted = is_wanted,
+					      .verdict = on_verdict,
+					      .locals = &locals,
+					      .ctx = &fed };
 	const struct stream_counts *counts;
 	struct stream *stream;
 	size_t records;
 
+	describe(&interpreter);
 	if (!size || stream_new(&callbacks, &stream))
 		return 0;
 	if (writer_open(&writer, "/dev/null"))
