@@ -157,6 +157,18 @@ static void *tell_tid(void *pipes)
 	return NULL;
 }
 
+Test(process, tells_what_a_thread_calls_itself)
+{
+	char name[32], cut[4];
+
+	cr_assert_eq(prctl(PR_SET_NAME, "a thread"), 0);
+	cr_assert_eq(process_thread_name(getpid(), gettid(), name, sizeof(name)), 0);
+	cr_expect_str_eq(name, "a thread");
+	cr_assert_eq(process_thread_name(getpid(), gettid(), cut, sizeof(cut)), 0);
+	cr_expect_str_eq(cut, "a t");
+	cr_expect_eq(process_thread_name(getpid(), 1, name, sizeof(name)), -ESRCH);
+}
+
 Test(process, lists_processes_and_threads)
 {
 	int pipes[4];

@@ -254,7 +254,9 @@ static int list_pids(struct ps *ps)
 	}
 	for (size_t i = 0; i < count; i++) {
 		err = images_of_process(&ps->images, ps->pids[i], &image, why);
-		if ((err == -ENOTSUP || err == -EACCES) && !wanted && !options->quiet)
+		/* what may not be looked at need not be a Python: that is told on request */
+		if (!wanted &&
+		    ((err == -ENOTSUP && !options->quiet) || (err == -EACCES && options->verbose)))
 			complain("pid %d: %s", ps->pids[i], why);
 		if (!err && (!wanted || image == wanted) && ps->pids[i] != getpid())
 			ps->pids[kept++] = ps->pids[i];

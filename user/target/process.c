@@ -177,13 +177,47 @@ int process_threads(pid_t pid, pid_t **tids, size_t *count)
 	return list_entries(path, tids, count);
 }
 
+/* The number a thread has in the innermost pid namespace: the last one of its NSpid line. */
+static pid_t inner_tid(pid_t pid, pid_t tid)
+{
+	char path[64], *text, *line, *last;
+	size_t size;
+	pid_t inner = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	if (proc_file_read(path, &text, &size))
+		return 0;
+	line = strstr(text, "\nNSpid:");
+	if (line) {
+		line[1 + strcspn(line + 1, "\n")] = 0;
+		last = strrchr(line, '\t');
+		inner = last ? pid_parse(last + 1, strlen(last + 1)) : 0;
+	}
+	free(text);
+	return inner;
+}
+
+static pid_t outer_tid(pid_t pid, pid_t tid)
+{
+	pid_t *tids, outer = 0;
+	size_t count;
+
+	if (inner_tid(pid, pid) == pid || process_threads(pid, &tids, &count))
+		return tid;
+	for (size_t i = 0; i < count && !outer; i++)
+		if (inner_tid(pid, tids[i]) == tid)
+			outer = tids[i];
+	free(tids);
+	return outer ? outer : tid;
+}
+
 int process_thread_name(pid_t pid, pid_t tid, char *out, size_t size)
 {
 	char path[64], *text;
 	size_t length;
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, outer_tid(pid, tid));
 	err = proc_file_read(path, &text, &length);
 	if (err)
 		return err;

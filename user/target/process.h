@@ -45,7 +45,8 @@ int process_list(pid_t **out, size_t *count);
 /* The process's thread ids. */
 int process_threads(pid_t pid, pid_t **tids, size_t *count);
 
-/* The name that a thread has given itself (its comm, 15 bytes at most), cut to size. */
+/* The name that a thread has given itself (its comm, 15 bytes at most), cut to size. `tid` is what the
+ * thread itself is told: of its own pid namespace. */
 int process_thread_name(pid_t pid, pid_t tid, char *out, size_t size);
 
 /* The processes in a cgroup and all below it, cgroup v1 or v2. The path is a directory, or is
