@@ -511,6 +511,8 @@ static __always_inline void on_free(const struct hit *hit, struct thread *thread
 		count(STAT_REDUNDANT);
 		return;
 	}
+	if (object->origin == ORIGIN_SEEDED)
+		count(STAT_OBJECTS); /* its only hit */
 	if (object->frame != STATE_CLOSED)
 		anomaly(hit);
 	step.from = object->visible;

@@ -68,14 +68,34 @@ Test(code_object, is_read_once)
 {
 	struct fixture fixture;
 	struct code_object *code;
-	struct memory_counts before;
 
 	begin_test(&fixture, image_version("3.14.10"));
 	code = find(&fixture);
 	memory_forget_all(fixture.python.memory);
-	before = memory_counts(fixture.python.memory);
 	cr_expect_eq(code_objects_find(fixture.codes, &fixture.python.remote, fixture.code), code);
-	cr_expect_eq(memory_counts(fixture.python.memory).calls, before.calls);
+	end_test(&fixture);
+}
+
+/* The address was given back and taken again: whoever holds the old one keeps it. */
+Test(code_object, is_another_one_when_its_names_are)
+{
+	struct fixture fixture;
+	struct code_object *code, *other;
+	const struct layout *layout;
+	char *name;
+
+	begin_test(&fixture, image_version("3.14.10"));
+	layout = &fixture.python.remote.layout;
+	code = find(&fixture);
+	name = strdup(code->name);
+	put64(fixture.code + layout->code_name, get64(fixture.code + layout->code_filename));
+	memory_forget_all(fixture.python.memory);
+	other = code_objects_find(fixture.codes, &fixture.python.remote, fixture.code);
+	cr_assert_not_null(other);
+	cr_assert_neq(other, code);
+	cr_expect_str_eq(other->name, code->file);
+	cr_expect_str_eq(code->name, name);
+	free(name);
 	end_test(&fixture);
 }
 

@@ -117,6 +117,7 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 {
 	const struct options *options = &ps->options;
 	struct snapshot_options wanted = {
+		.still = ps->freeze,
 		.locals = options->locals,
 		.locals_options = { .limits = { .depth = options->max_depth,
 						.items = options->max_items,
@@ -220,8 +221,16 @@ static int ps_process(struct ps *ps, pid_t pid)
 	}
 	if (!err)
 		err = read_process(ps, image, pid, why);
-	if (!err || err == -EINTR)
+	if (!err)
 		return 0;
+	if (err == -EINTR) { /* scripts must not take it for a process without objects */
+		if (ps->options.json)
+			writer_printf(&ps->writer,
+				      "{\"type\":\"summary\",\"pid\":%d,\"interrupted\":true}\n",
+				      pid);
+		complain("pid %d: interrupted: nothing of it is shown", pid);
+		return 0;
+	}
 	if (err == -ESRCH || (err == -EFAULT && !process_alive(&id)) || err == -ENOENT)
 		complain("pid %d: %s", pid, *why ? why : "no such process: it may have ended");
 	else
@@ -229,41 +238,59 @@ static int ps_process(struct ps *ps, pid_t pid)
 	return exit_status_of(err);
 }
 
-/* Those of the machine, or of a cgroup, that run a CPython; or this very interpreter. */
-static int list_pids(struct ps *ps)
+/* The pids to look at; which of them run a CPython is seen when they are read. */
+static int list_pids(struct ps *ps, struct image_file **wanted)
 {
 	const struct options *options = &ps->options;
 	char why[IMAGE_WHY_MAX] = "";
-	struct image_file *wanted = NULL, *image;
-	size_t count = 0, kept = 0;
 	int err = 0;
 
 	if (options->exe)
-		err = images_of_executable(&ps->images, options->exe, &wanted, why);
+		err = images_of_executable(&ps->images, options->exe, wanted, why);
 	if (!err)
-		err = options->cgroup ? process_cgroup_members(options->cgroup, &ps->pids, &count) :
-					process_list(&ps->pids, &count);
-	if (err) {
-		if (options->cgroup && err == -ENOENT)
-			snprintf(why, sizeof(why),
-				 "%.200s: no such cgroup: give its directory "
-				 "below /sys/fs/cgroup",
-				 options->cgroup);
+		err = options->cgroup ?
+			      process_cgroup_members(options->cgroup, &ps->pids, &ps->pid_count) :
+			      process_list(&ps->pids, &ps->pid_count);
+	if (err && options->cgroup && err == -ENOENT)
+		snprintf(why, sizeof(why),
+			 "%.200s: no such cgroup: give its directory below /sys/fs/cgroup",
+			 options->cgroup);
+	if (err)
 		complain("%s", *why ? why : strerror(-err));
-		return exit_status_of(err);
+	return exit_status_of(err);
+}
+
+/* Does it run a CPython that is asked for? What may not be looked at need not be one. */
+static bool is_target(struct ps *ps, pid_t pid, const struct image_file *wanted, size_t *refused)
+{
+	char why[IMAGE_WHY_MAX] = "";
+	struct image_file *image;
+	uint64_t bias;
+	int err;
+
+	if (pid == getpid())
+		return false;
+	if (wanted)
+		return !image_bias(wanted, pid, &bias);
+	if (ps->images.count == IMAGES_MAX)
+		images_free(&ps->images); /* each holds a file open */
+	err = images_of_process(&ps->images, pid, &image, why);
+	*refused += err == -EACCES;
+	if ((err == -ENOTSUP && !ps->options.quiet) || (err == -EACCES && ps->options.verbose))
+		complain("pid %d: %s", pid, why);
+	return !err;
+}
+
+static int none_found(const struct ps *ps, size_t refused)
+{
+	const struct options *options = &ps->options;
+
+	if (refused) {
+		complain("%zu processes may not be looked at, and no other runs a CPython: needs "
+			 "CAP_SYS_PTRACE",
+			 refused);
+		return EXIT_NOT_ALLOWED;
 	}
-	for (size_t i = 0; i < count; i++) {
-		err = images_of_process(&ps->images, ps->pids[i], &image, why);
-		/* what may not be looked at need not be a Python: that is told on request */
-		if (!wanted &&
-		    ((err == -ENOTSUP && !options->quiet) || (err == -EACCES && options->verbose)))
-			complain("pid %d: %s", ps->pids[i], why);
-		if (!err && (!wanted || image == wanted) && ps->pids[i] != getpid())
-			ps->pids[kept++] = ps->pids[i];
-	}
-	ps->pid_count = kept;
-	if (kept)
-		return 0;
 	complain("%s: no process runs %s: genscope doctor lists those that run CPython",
 		 options->exe    ? options->exe :
 		 options->cgroup ? options->cgroup :
@@ -272,28 +299,46 @@ static int list_pids(struct ps *ps)
 	return EXIT_NO_TARGET;
 }
 
-/* One that ends while others are read is nothing to complain of. */
+static bool is_over(const struct ps *ps)
+{
+	return stop_requested || ps->writer.error;
+}
+
+/* One that ends while others are read is nothing to complain of, one that cannot be read keeps nobody from
+ * the others. */
 static int ps_all(struct ps *ps)
 {
-	int status = list_pids(ps);
+	struct image_file *wanted = NULL;
+	size_t refused = 0, shown = 0;
+	int status = list_pids(ps, &wanted), worst = 0;
 
+	if (status)
+		return status;
 	ps->several = true;
-	for (size_t i = 0; !status && i < ps->pid_count && !stop_requested; i++) {
+	for (size_t i = 0; i < ps->pid_count && !is_over(ps); i++) {
+		if (!is_target(ps, ps->pids[i], wanted, &refused))
+			continue;
 		status = ps_process(ps, ps->pids[i]);
-		if (status == EXIT_NO_TARGET || status == EXIT_UNSUPPORTED)
-			status = 0;
+		shown += !status;
+		if (status && status != EXIT_NO_TARGET)
+			worst = status;
 	}
-	return status;
+	if (!shown && !worst && !is_over(ps))
+		return none_found(ps, refused);
+	return worst;
 }
 
 static int ps_pids(struct ps *ps)
 {
-	int status = 0;
+	int worst = 0;
 
 	ps->several = ps->options.pid_count > 1;
-	for (size_t i = 0; !status && i < ps->options.pid_count && !stop_requested; i++)
-		status = ps_process(ps, ps->options.pids[i]);
-	return status;
+	for (size_t i = 0; i < ps->options.pid_count && !is_over(ps); i++) {
+		int status = ps_process(ps, ps->options.pids[i]);
+
+		worst = status ? status : worst;
+	}
+	return worst;
 }
 
 static int ps_run(struct ps *ps)

@@ -32,7 +32,6 @@ struct trace {
 	uint64_t beyond;  /* events that came after the limit was reached */
 	uint64_t start_ns, end_ns, next_tick_ns;
 	struct loss told; /* losses already shown */
-	struct seed_counts seeds;
 	struct reconciliation reconciliation;
 	bool full; /* the limit is reached */
 };
@@ -92,6 +91,14 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 	return stream_feed(trace->stream, bytes, size);
 }
 
+static bool on_stopped(void *ctx)
+{
+	const struct trace *trace = ctx;
+
+	return stop_requested || trace->full || trace->writer.error ||
+	       (trace->end_ns && now_ns() >= trace->end_ns);
+}
+
 static void on_warning(void *ctx, const char *message)
 {
 	const struct trace *trace = ctx;
@@ -109,6 +116,7 @@ static int open_session(struct trace *trace, char *why)
 		.min_suspended_ns = options->min_suspended_ns,
 		.filter_codes = options->function_glob || options->file_glob,
 		.seed = true,
+		.stopped = on_stopped,
 		.watch_exec = options->all || options->cgroup,
 		.context = options->context,
 		.warn = on_warning,
@@ -267,7 +275,7 @@ static void finish(struct trace *trace)
 	s.stepped_hits = stats.value[STAT_STEPPED];
 	s.objects = stats.value[STAT_OBJECTS];
 	s.duration_ns = now_ns() - trace->start_ns;
-	s.seeded = trace->seeds.objects;
+	s.seeded = session_seed_counts(trace->session).objects;
 	s.reconciled = trace->reconciliation.objects;
 	s.disagreements = trace->reconciliation.disagreements + trace->reconciliation.missing;
 	s.coverage = session_coverage(trace->session);
@@ -339,7 +347,7 @@ static int trace_run(struct trace *trace)
 	if (!trace->options.argv)
 		say_attached(trace);
 	if (!trace->options.argv) /* a command of ours has nothing yet */
-		session_seed(trace->session, &trace->seeds);
+		session_seed(trace->session);
 	run(trace);
 	finish(trace);
 	if (trace->options.verbose)

@@ -363,15 +363,37 @@ static int keep(struct captured *captured, const struct captured_record *record,
 	return 0;
 }
 
+/* BPF tells of a class once, with whatever locals it met it in: also with those of a transition that is
+ * not shown, or lost. */
+static int learn_classes(struct captured *captured, const struct copy *copy)
+{
+	struct process *process;
+	int err;
+
+	if (!copy->type_count)
+		return 0;
+	err = find_process(captured, copy->record, &process);
+	if (!err)
+		err = memory_open_pieces(copy->values, copy->value_count, &process->remote.memory);
+	if (err)
+		return err;
+	err = name_classes(&process->remote, copy);
+	memory_close(process->remote.memory);
+	process->remote.memory = NULL;
+	return err;
+}
+
 int captured_add(struct captured *captured, const struct captured_record *record, size_t size)
 {
 	struct copy copy;
+	int err;
 
-	if (record->head.type == RECORD_LOCALS)
-		return keep(captured, record, size);
 	if (take_apart(record, size, &copy))
 		return -EINVAL;
-	return add_variables(captured, &copy);
+	if (record->head.type != RECORD_LOCALS)
+		return add_variables(captured, &copy);
+	err = learn_classes(captured, &copy);
+	return err ? err : keep(captured, record, size);
 }
 
 /* Is the object there? And what it holds, if it is a cell. */
@@ -417,8 +439,6 @@ static int show(struct captured *captured, struct process *process, struct code_
 	struct memory_piece *frame = copy->values; /* the first one */
 	size_t slots;
 
-	if (copy->type_count && name_classes(remote, copy))
-		return -ENOMEM;
 	if (!code->variable_count)
 		return 0;
 	slots = copy->value_count && frame->address == address ? frame->size / 8 : 0;

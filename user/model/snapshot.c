@@ -10,10 +10,9 @@
 #include "model/snapshot_internal.h"
 #include "state.h"
 
-#define TRIES_MAX     6     /* looks at an object that is changing */
 #define PROGRESS_STEP 16384 /* objects between two calls of `progress`; a power of two */
 #define TYPES_MAX     4096  /* a power of two: slots for answers about type objects */
-#define OBJECT_BYTES  512   /* read anew after a torn look */
+#define GIVEN_AT_ONCE 4096  /* objects between the two looks, where none is kept */
 
 enum type_class { TYPE_UNKNOWN = 0, TYPE_UNWANTED, TYPE_GENERATOR, TYPE_TASK };
 
@@ -71,103 +70,6 @@ static int on_progress(void *ctx, uint64_t containers)
 	return 0;
 }
 
-/* What it awaits; links to other objects of the snapshot are made when all are known. */
-static void read_awaited(struct builder *builder, const struct generator *gen,
-			 struct snapshot_object *object)
-{
-	struct remote *remote = builder->remote;
-	struct code_object *code;
-	struct generator inner;
-
-	object->awaits_address = generator_unwrap(remote, gen->awaits);
-	object->awaits_class = value_class(remote, object->awaits_address);
-	object->awaits_kind = AWAITS_OTHER;
-	if (!builder->options->each || generator_read(remote, object->awaits_address, &inner))
-		return;
-	code = code_objects_find(builder->snapshot->codes, remote, inner.code);
-	if (code)
-		object->awaits_class = code->qualname;
-}
-
-static int read_locals(struct builder *builder, const struct generator *gen,
-		       struct snapshot_object *object)
-{
-	struct generator after;
-	int err;
-
-	object->locals = calloc(1, sizeof(*object->locals));
-	if (!object->locals)
-		return -ENOMEM;
-	if (gen->frame_state == STATE_CLOSED)
-		return 0;
-	err = locals_read(builder->remote, object->code, gen->frame,
-			  &builder->options->locals_options, object->locals);
-	if (err)
-		return err == -ENOMEM ? err : -EAGAIN;
-	memory_forget(builder->remote->memory, gen->address - GC_HEAD_BYTES, OBJECT_BYTES);
-	err = generator_read(builder->remote, gen->address, &after);
-	if (!err && (after.instruction != gen->instruction ||
-		     after.frame_state != gen->frame_state || after.code != gen->code))
-		err = -EAGAIN; /* it went on meanwhile: they are of two moments */
-	return gen->frame_state == STATE_RUNNING && err == -EAGAIN ? 0 : err;
-}
-
-static void drop_locals(struct snapshot_object *object)
-{
-	if (object->locals)
-		locals_free(object->locals);
-	free(object->locals);
-	object->locals = NULL;
-}
-
-static int read_object(struct builder *builder, uint64_t address, struct snapshot_object *object)
-{
-	struct generator gen;
-	int err = generator_read(builder->remote, address, &gen);
-
-	if (err)
-		return err;
-	*object = (struct snapshot_object){
-		.gen = address,
-		.kind = gen.kind,
-		.state = gen.state,
-		.awaits = SNAPSHOT_NONE,
-		.awaited_by = SNAPSHOT_NONE,
-		.task = SNAPSHOT_NONE,
-	};
-	object->code = code_objects_find(builder->snapshot->codes, builder->remote, gen.code);
-	if (!object->code)
-		return -EAGAIN;
-	if (gen.frame_state != STATE_CLOSED)
-		object->line = code_object_line(object->code, gen.instruction);
-	if (gen.awaits)
-		read_awaited(builder, &gen, object);
-	if (!builder->options->locals)
-		return 0;
-	err = read_locals(builder, &gen, object);
-	if (err)
-		drop_locals(object);
-	return err;
-}
-
-/* Reads it until it agrees with itself. -ENOENT: it is gone. */
-static int read_steadily(struct builder *builder, uint64_t address, struct snapshot_object *object)
-{
-	int err = -EAGAIN;
-
-	for (int i = 0; i < TRIES_MAX; i++) {
-		if (i) {
-			builder->snapshot->counts.retries++;
-			memory_forget(builder->remote->memory, address - GC_HEAD_BYTES,
-				      OBJECT_BYTES);
-		}
-		err = read_object(builder, address, object);
-		if (err != -EAGAIN && err != -EFAULT)
-			return err;
-	}
-	return err;
-}
-
 static int keep_object(struct builder *builder, const struct snapshot_object *object)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -185,10 +87,28 @@ static int keep_object(struct builder *builder, const struct snapshot_object *ob
 	return 0;
 }
 
+/* Hands out what has been collected, each after a second look. */
+static int give_out(struct builder *builder)
+{
+	struct snapshot *snapshot = builder->snapshot;
+	int err = 0;
+
+	if (!builder->options->still)
+		snapshot_confirm(builder->remote, builder->options, snapshot);
+	for (uint32_t i = 0; i < snapshot->object_count; i++) {
+		if (err >= 0)
+			err = builder->options->each(builder->options->ctx, &snapshot->objects[i]);
+		snapshot_drop_locals(&snapshot->objects[i]);
+	}
+	snapshot->object_count = 0;
+	return err < 0 ? err : 0;
+}
+
 static int add_object(struct builder *builder, uint64_t address)
 {
 	struct snapshot_object object;
-	int err = read_steadily(builder, address, &object);
+	int err = snapshot_read_object(builder->remote, builder->options, builder->snapshot,
+				       address, &object);
 
 	if (err == -ENOENT)
 		return 0;
@@ -196,17 +116,13 @@ static int add_object(struct builder *builder, uint64_t address)
 		builder->snapshot->counts.unreadable++;
 		return 0;
 	}
-	if (err)
-		return err;
-	if (!builder->options->each) {
+	if (!err)
 		err = keep_object(builder, &object);
-		if (err)
-			drop_locals(&object);
-		return err;
-	}
-	err = builder->options->each(builder->options->ctx, &object);
-	drop_locals(&object);
-	return err < 0 ? err : 0;
+	if (err)
+		snapshot_drop_locals(&object);
+	else if (builder->options->each && builder->snapshot->object_count == GIVEN_AT_ONCE)
+		err = give_out(builder);
+	return err;
 }
 
 static int read_task_steadily(struct builder *builder, uint64_t address, struct task *task)
@@ -216,7 +132,7 @@ static int read_task_steadily(struct builder *builder, uint64_t address, struct 
 	for (int i = 0; i < TRIES_MAX; i++) {
 		if (i) {
 			builder->snapshot->counts.retries++;
-			memory_forget(builder->remote->memory, address, OBJECT_BYTES);
+			memory_forget(builder->remote->memory, address, TORN_BYTES);
 		}
 		err = task_read(builder->remote, address, task);
 		if (err != -EAGAIN && err != -EFAULT)
@@ -261,15 +177,23 @@ static int read_found(struct builder *builder, const struct heap_objects *found)
 	int err = 0;
 
 	for (size_t i = 0; err >= 0 && i < found->count; i++) {
-		uint64_t type = memory_u64(remote->memory, found->at[i] + PYOBJECT_TYPE);
+		uint64_t type = 0;
 
-		if (builder->options->progress && !(++builder->done % PROGRESS_STEP))
+		err = memory_read(remote->memory, found->at[i] + PYOBJECT_TYPE, &type,
+				  sizeof(type));
+		if (err == -EFAULT) {
+			builder->snapshot->counts.unreadable++;
+			err = 0;
+		}
+		if (!err && builder->options->progress && !(++builder->done % PROGRESS_STEP))
 			err = builder->options->progress(builder->options->ctx, builder->done);
 		if (err >= 0 && type)
 			err = classify(builder, type) == TYPE_TASK ?
 				      add_task(builder, found->at[i]) :
 				      add_object(builder, found->at[i]);
 	}
+	if (err >= 0 && builder->options->each)
+		err = give_out(builder);
 	return err < 0 ? err : 0;
 }
 
@@ -289,6 +213,7 @@ static int keep_tasks(struct builder *builder)
 			.name = task->name,
 			.name_repr = task->name_repr,
 			.state = task->state,
+			.coroutine_address = task->coroutine,
 			.coroutine = SNAPSHOT_NONE,
 		};
 		task->name = NULL;
@@ -308,6 +233,8 @@ static int build(struct builder *builder, struct heap_objects *found, char *why)
 		err = read_found(builder, found);
 	if (!err)
 		err = keep_tasks(builder);
+	if (!err && !builder->options->each && !builder->options->still)
+		snapshot_confirm(builder->remote, builder->options, snapshot);
 	if (!err && !builder->options->each)
 		err = snapshot_link(builder->remote, snapshot, builder->tasks);
 	if (!err && !builder->options->each)
@@ -321,7 +248,7 @@ int snapshot_take(struct remote *remote, pid_t pid, const struct snapshot_option
 	struct builder *builder = calloc(1, sizeof(*builder));
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct heap_objects found = {};
-	uint64_t start = now_ns();
+	uint64_t start = now_ns(), alive;
 	int err = builder && snapshot ? code_objects_new(&snapshot->codes) : -ENOMEM;
 
 	why[0] = 0;
@@ -333,6 +260,10 @@ int snapshot_take(struct remote *remote, pid_t pid, const struct snapshot_option
 					     .options = options,
 					     .snapshot = snapshot };
 		err = build(builder, &found, why);
+		if (!err) { /* what ended meanwhile was read in part */
+			memory_forget_all(remote->memory);
+			err = memory_read(remote->memory, remote->runtime, &alive, sizeof(alive));
+		}
 		after = memory_counts(remote->memory);
 		snapshot->counts.memory_bytes = after.bytes - before.bytes;
 		snapshot->counts.memory_calls = after.calls - before.calls;
@@ -357,7 +288,7 @@ void snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	for (uint32_t i = 0; i < snapshot->object_count; i++)
-		drop_locals(&snapshot->objects[i]);
+		snapshot_drop_locals(&snapshot->objects[i]);
 	for (uint32_t i = 0; snapshot->tasks && i < snapshot->task_count; i++) {
 		free(snapshot->tasks[i].name);
 		free(snapshot->tasks[i].name_repr);

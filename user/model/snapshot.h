@@ -37,6 +37,7 @@ struct snapshot_object {
 	uint64_t awaits_address;   /* of what it awaits, 0: nothing */
 	struct local_list *locals; /* NULL unless asked for */
 	uint32_t line;             /* 0: none */
+	uint32_t instruction;      /* byte offset into its code, or NO_INSTRUCTION */
 	uint32_t awaits;           /* index, by `awaits_kind`; else SNAPSHOT_NONE */
 	uint32_t awaited_by;       /* index of the object that awaits it, or SNAPSHOT_NONE */
 	uint32_t task;             /* index of the asyncio task that drives it, or SNAPSHOT_NONE */
@@ -45,17 +46,20 @@ struct snapshot_object {
 	uint8_t state;             /* enum object_state */
 	uint8_t awaits_kind;       /* enum awaited_kind */
 	uint8_t future_state;      /* 0 pending, 1 cancelled, 2 finished */
+	bool moved; /* it went on, or ended, while others were read: nothing is linked to it */
 };
 
 struct snapshot_task {
 	uint64_t address;
-	char *name;      /* UTF-8; "" when unreadable */
-	char *name_repr; /* as Python's repr() has it, quotes included */
+	uint64_t coroutine_address; /* 0 once it is done */
+	char *name;                 /* UTF-8; "" when unreadable */
+	char *name_repr;            /* as Python's repr() has it, quotes included */
 	uint32_t
 		coroutine; /* index of the object it drives, or SNAPSHOT_NONE (done, or none of ours) */
 	uint32_t *awaited_by; /* indexes of the tasks that wait for it */
 	uint32_t awaited_by_count;
 	uint8_t state; /* 0 pending, 1 cancelled, 2 finished */
+	bool moved;    /* as of an object */
 };
 
 struct snapshot_counts {
@@ -78,6 +82,7 @@ struct snapshot {
 };
 
 struct snapshot_options {
+	bool still; /* the process is stopped: nothing needs a second look */
 	bool locals;
 	struct locals_options locals_options;
 	/* Not NULL: each object is given to it and none is kept (`objects` stays empty; no links, no tasks): for

@@ -7,6 +7,19 @@
 #include "model/snapshot.h"
 #include "python/task.h"
 
+#define TRIES_MAX  6   /* looks at an object that is changing */
+#define TORN_BYTES 512 /* read anew after a torn look */
+
+/* Reads one until it agrees with itself, its locals too if they are asked for. -ENOENT: it is gone;
+ * -EAGAIN, -EFAULT: it stays torn. */
+int snapshot_read_object(struct remote *remote, const struct snapshot_options *options,
+			 struct snapshot *snapshot, uint64_t address, struct snapshot_object *out);
+void snapshot_drop_locals(struct snapshot_object *object);
+
+/* A second look at every object and task: who is not what it was any more is marked as moved. */
+void snapshot_confirm(struct remote *remote, const struct snapshot_options *options,
+		      struct snapshot *snapshot);
+
 /* From addresses to indexes. */
 struct address_index {
 	uint32_t *slots; /* index + 1, 0 free */

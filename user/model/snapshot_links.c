@@ -74,13 +74,13 @@ void address_index_free(struct address_index *index)
 	index->slots = NULL;
 }
 
+/* One may come twice in a row: gather() of the same task. */
 static int add_awaiter(struct linker *linker, uint32_t index, uint32_t awaiter)
 {
 	struct snapshot_task *task = &linker->snapshot->tasks[index];
 
-	for (uint32_t i = task->awaited_by_count; i-- > 0;)
-		if (task->awaited_by[i] == awaiter)
-			return 0;
+	if (task->awaited_by_count && task->awaited_by[task->awaited_by_count - 1] == awaiter)
+		return 0;
 	if (task->awaited_by_count == linker->room[index]) {
 		uint32_t room = linker->room[index] ? linker->room[index] * 2 : 1;
 		uint32_t *grown = realloc(task->awaited_by, room * sizeof(*grown));
@@ -100,9 +100,11 @@ static void link_object(struct linker *linker, uint32_t index)
 	struct snapshot_object *object = &snapshot->objects[index];
 	uint32_t inner;
 
-	if (!object->awaits_address)
+	if (!object->awaits_address || object->moved)
 		return;
 	inner = address_index_find(&linker->objects, object->awaits_address);
+	if (inner != SNAPSHOT_NONE && snapshot->objects[inner].moved)
+		return;
 	if (inner != SNAPSHOT_NONE) {
 		object->awaits_kind = AWAITS_OBJECT;
 		object->awaits = inner;
@@ -110,7 +112,10 @@ static void link_object(struct linker *linker, uint32_t index)
 			snapshot->objects[inner].awaited_by = index;
 		return;
 	}
-	object->awaits = address_index_find(&linker->tasks, object->awaits_address);
+	inner = address_index_find(&linker->tasks, object->awaits_address);
+	if (inner != SNAPSHOT_NONE && snapshot->tasks[inner].moved)
+		return;
+	object->awaits = inner;
 	if (object->awaits != SNAPSHOT_NONE) {
 		object->awaits_kind = AWAITS_TASK;
 		object->future_state = snapshot->tasks[object->awaits].state;
@@ -163,43 +168,80 @@ static int link_gathered(struct linker *linker, const struct snapshot_object *ob
 	return 0;
 }
 
-/* Before 3.14: a TaskGroup waits in its __aexit__() for a future of its own; its children call back to it
- * when they are done (asyncio/taskgroups.py: add_done_callback(self._on_task_done)). */
-static int link_group(struct linker *linker, const struct task *found, uint32_t awaiter)
+/* A TaskGroup that is being left, and the task that waits there for its children. */
+struct group_exit {
+	uint64_t group; /* address; first, for struct address_index */
+	uint32_t task;
+};
+
+/* The TaskGroup whose __aexit__() the object is, 0 if it is none: its first argument. */
+static uint64_t group_of(const struct linker *linker, const struct snapshot_object *object)
 {
-	const struct snapshot *snapshot = linker->snapshot;
 	const struct remote *remote = linker->remote;
-	const struct snapshot_object *object = &snapshot->objects[awaiter];
-	uint64_t locals =
-		object->gen + remote->layout.gen_iframe + remote->inner.values.frame_localsplus;
-	uint64_t group; /* its first argument, self */
-	int err = 0;
 
 	if (object->state != STATE_SUSPENDED || object->task == SNAPSHOT_NONE ||
 	    strcmp(object->code->qualname, "TaskGroup.__aexit__"))
 		return 0;
-	group = memory_u64(remote->memory, locals);
-	for (uint32_t i = 0; group && !err && i < snapshot->task_count; i++) {
-		uint64_t callback = found[i].done_callback;
+	return memory_u64(remote->memory, object->gen + remote->layout.gen_iframe +
+						  remote->inner.values.frame_localsplus);
+}
 
-		if (callback && memory_u64(remote->memory, callback + METHOD_SELF) == group)
-			err = add_awaiter(linker, i, object->task);
+/* Before 3.14: a TaskGroup waits in its __aexit__() for a future of its own; its children call back to it
+ * when they are done (asyncio/taskgroups.py: add_done_callback(self._on_task_done)). */
+static int link_groups(struct linker *linker, const struct task *found)
+{
+	const struct snapshot *snapshot = linker->snapshot;
+	struct group_exit *exits = calloc(snapshot->task_count + 1, sizeof(*exits));
+	struct address_index index = {};
+	uint32_t count = 0;
+	int err = exits ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !err && i < snapshot->object_count; i++) {
+		uint64_t group = group_of(linker, &snapshot->objects[i]);
+
+		if (group && count < snapshot->task_count)
+			exits[count++] = (struct group_exit){ group, snapshot->objects[i].task };
 	}
+	if (!err && count)
+		err = address_index_build(&index, exits, sizeof(*exits), count);
+	for (uint32_t i = 0; !err && count && i < snapshot->task_count; i++) {
+		uint64_t callback = found[i].done_callback;
+		uint32_t at = SNAPSHOT_NONE;
+
+		if (callback)
+			at = address_index_find(
+				&index, memory_u64(linker->remote->memory, callback + METHOD_SELF));
+		if (at != SNAPSHOT_NONE)
+			err = add_awaiter(linker, i, exits[at].task);
+	}
+	address_index_free(&index);
+	free(exits);
 	return err;
 }
 
-static int link_tasks(struct linker *linker, const struct task *found)
+/* The coroutines of tasks, and all that these await. */
+static void link_coroutines(struct linker *linker)
 {
 	struct snapshot *snapshot = linker->snapshot;
-	int err = 0;
 
 	for (uint32_t i = 0; i < snapshot->task_count; i++) {
-		if (found[i].coroutine)
-			snapshot->tasks[i].coroutine =
-				address_index_find(&linker->objects, found[i].coroutine);
+		struct snapshot_task *task = &snapshot->tasks[i];
+
+		if (task->coroutine_address && !task->moved)
+			task->coroutine =
+				address_index_find(&linker->objects, task->coroutine_address);
+		if (task->coroutine != SNAPSHOT_NONE && snapshot->objects[task->coroutine].moved)
+			task->coroutine = SNAPSHOT_NONE;
 		link_chain(snapshot, i);
 	}
-	for (uint32_t i = 0; !err && i < snapshot->task_count; i++) {
+}
+
+/* asyncio's own word, from 3.14 on. */
+static int link_told(struct linker *linker, const struct task *found)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < linker->snapshot->task_count; i++) {
 		for (size_t k = 0; !err && k < found[i].awaited_by_count; k++) {
 			uint32_t awaiter =
 				address_index_find(&linker->tasks, found[i].awaited_by[k]);
@@ -208,21 +250,30 @@ static int link_tasks(struct linker *linker, const struct task *found)
 				err = add_awaiter(linker, i, awaiter);
 		}
 	}
+	return err;
+}
+
+static int link_tasks(struct linker *linker, const struct task *found)
+{
+	struct snapshot *snapshot = linker->snapshot;
+	bool told = linker->remote->inner.task_awaited_by != 0;
+	int err;
+
+	link_coroutines(linker);
+	err = told ? link_told(linker, found) : link_groups(linker, found);
 	for (uint32_t i = 0; !err && i < snapshot->object_count; i++) {
 		struct snapshot_object *object = &snapshot->objects[i];
 		uint32_t coroutine;
 
-		if (object->awaits_kind == AWAITS_FUTURE && object->task != SNAPSHOT_NONE)
+		if (!told && object->awaits_kind == AWAITS_FUTURE && object->task != SNAPSHOT_NONE)
 			err = link_gathered(linker, object);
-		if (!err && !linker->remote->inner.task_awaited_by)
-			err = link_group(linker, found, i);
 		if (object->awaits_kind != AWAITS_TASK)
 			continue;
 		coroutine = snapshot->tasks[object->awaits].coroutine;
 		if (coroutine != SNAPSHOT_NONE &&
 		    snapshot->objects[coroutine].awaited_by == SNAPSHOT_NONE)
 			snapshot->objects[coroutine].awaited_by = i;
-		if (object->task != SNAPSHOT_NONE)
+		if (!found[object->awaits].awaited_by_count && object->task != SNAPSHOT_NONE)
 			err = add_awaiter(linker, object->awaits, object->task);
 	}
 	return err;

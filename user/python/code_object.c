@@ -60,9 +60,14 @@ void code_objects_free(struct code_objects *codes)
 {
 	if (!codes)
 		return;
-	for (size_t i = 0; i < codes->slot_count; i++)
-		if (codes->slots[i])
+	for (size_t i = 0; i < codes->slot_count; i++) {
+		while (codes->slots[i]) {
+			struct code_object *replaced = codes->slots[i]->replaced;
+
 			code_free(codes->slots[i]);
+			codes->slots[i] = replaced;
+		}
+	}
 	free(codes->slots);
 	free(codes);
 }
@@ -140,26 +145,43 @@ static int read_code(struct remote *remote, struct code_object *code)
 	return read_lines(remote, at + layout->code_linetable, code);
 }
 
+static int read_parts(struct remote *remote, uint64_t address, uint64_t *parts)
+{
+	const struct layout *layout = &remote->layout;
+	const uint16_t fields[] = { layout->code_filename, layout->code_name, layout->code_qualname,
+				    layout->code_linetable };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (memory_read(remote->memory, address + fields[i], &parts[i], sizeof(parts[i])))
+			return -EFAULT;
+	return 0;
+}
+
 struct code_object *code_objects_find(struct code_objects *codes, struct remote *remote,
 				      uint64_t address)
 {
-	struct code_object **slot = find_slot(codes->slots, codes->slot_count, address);
-	struct code_object *code;
+	struct code_object **slot = find_slot(codes->slots, codes->slot_count, address), *code;
+	uint64_t parts[sizeof(code->parts) / sizeof(code->parts[0])];
 
-	if (*slot)
+	if (read_parts(remote, address, parts))
+		return NULL;
+	if (*slot && !memcmp((*slot)->parts, parts, sizeof(parts)))
 		return *slot;
-	if (codes->count * 2 >= codes->slot_count && grow(codes))
+	if (!*slot && codes->count * 2 >= codes->slot_count && grow(codes))
 		return NULL;
 	code = calloc(1, sizeof(*code));
 	if (!code)
 		return NULL;
 	code->address = address;
+	memcpy(code->parts, parts, sizeof(parts));
 	if (read_code(remote, code)) {
 		code_free(code);
 		return NULL;
 	}
-	codes->count++;
-	*find_slot(codes->slots, codes->slot_count, address) = code;
+	slot = find_slot(codes->slots, codes->slot_count, address);
+	codes->count += !*slot;
+	code->replaced = *slot;
+	*slot = code;
 	return code;
 }
 

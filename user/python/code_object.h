@@ -10,6 +10,8 @@
 /* A code object read from memory: its names, its line table, the names and kinds of its variables. */
 struct code_object {
 	uint64_t address;
+	uint64_t parts
+		[4]; /* its filename, name, qualname and line table: others, and it is another one */
 	uint32_t first_line;
 	uint32_t flags;               /* co_flags */
 	char *name, *qualname, *file; /* UTF-8, never NULL */
@@ -19,6 +21,7 @@ struct code_object {
 	char **variables;        /* co_localsplusnames; NULL unless asked for */
 	uint8_t *variable_kinds;
 	uint32_t cached_instruction, cached_line;
+	struct code_object *replaced; /* who was at the address before */
 };
 
 /* Those of one process, each read once. */
@@ -26,8 +29,8 @@ struct code_objects;
 int code_objects_new(struct code_objects **out); /* -ENOMEM */
 void code_objects_free(struct code_objects *codes);
 
-/* The code object at that address; owned by `codes`. NULL when there is none: what lies there is no
- * code object, or cannot be read. */
+/* The code object at that address; owned by `codes`, also when another one takes its place later. NULL
+ * when there is none: what lies there is no code object, or cannot be read. */
 struct code_object *code_objects_find(struct code_objects *codes, struct remote *remote,
 				      uint64_t address);
 

@@ -47,13 +47,19 @@ static bool is_wanted(struct collection *collection, uint64_t type)
 	return collection->types[slot].wanted;
 }
 
+static int tell_progress(const struct collection *collection)
+{
+	const struct heap_query *query = collection->query;
+
+	return query->progress ? query->progress(query->ctx, collection->counts->containers) : 0;
+}
+
 static int visit(void *ctx, uint64_t object, uint64_t type)
 {
 	struct collection *collection = ctx;
-	const struct heap_query *query = collection->query;
 
-	if (query->progress && !(collection->counts->containers % PROGRESS_STEP)) {
-		int err = query->progress(query->ctx, collection->counts->containers);
+	if (!(collection->counts->containers % PROGRESS_STEP)) {
+		int err = tell_progress(collection);
 
 		if (err < 0)
 			return err;
@@ -88,21 +94,29 @@ static void pause_for(unsigned attempt)
 static int read_list(struct collection *collection, const struct heap_list *list,
 		     const struct heap_heads *heads)
 {
+	size_t known = collection->found.count; /* of walks that came to an end */
 	int ended = 0;
 
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-		int err = heap_list_walk(collection->remote, list, heads, visit, collection,
-					 collection->counts);
+		int err;
 
+		collection->found.count = known; /* this one begins anew */
+		err = heap_list_walk(collection->remote, list, heads, visit, collection,
+				     collection->counts);
+		if (err != 1 && err != -EAGAIN)
+			return err;
+		if (err == 1)
+			known = collection->found.count;
 		ended += err == 1;
 		if (ended == READS_DISTURBED)
 			return 0;
-		if (err != 1 && err != -EAGAIN)
-			return err;
 		collection->counts->retries++;
-		if (err == -EAGAIN || heap_list_is_collecting(collection->remote, list))
+		if (err != 1 || heap_list_is_collecting(collection->remote, list))
 			pause_for(attempt);
 		memory_forget_all(collection->remote->memory);
+		err = tell_progress(collection);
+		if (err < 0)
+			return err;
 	}
 	collection->counts->broken += !ended;
 	return 0;

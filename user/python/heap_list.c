@@ -120,10 +120,10 @@ static bool recover(struct walk *walk, uint64_t *at)
 	return false;
 }
 
-/* An address that is met again: a circle, or one that was freed and used again. */
+/* The checkpoint's address is met again: a circle, or it was freed and used again. It stays the checkpoint:
+ * a circle leads back to it in as many steps as it has. */
 static bool is_circle(struct walk *walk)
 {
-	walk->checkpoint = 0;
 	return heap_list_is_collecting(walk->remote, walk->list) || ++walk->circles > CIRCLES_MAX;
 }
 

@@ -21,8 +21,8 @@ struct heap_list {
 
 /* Calls `visit` for each object of the list, with its type object; < 0 stops. The same object may come
  * twice where the list changed. 0 at its end; 1 at its end, but looks had to be taken again or a collection
- * was on: another walk may find more; -EAGAIN when it had to be given up before its end; what visit
- * said; -ESRCH or -EPERM. */
+ * was on: another walk may find more; -EAGAIN when it had to be given up before its end, or it
+ * has none; what visit said; -ESRCH or -EPERM. */
 int heap_list_walk(struct remote *remote, const struct heap_list *list,
 		   const struct heap_heads *heads,
 		   int (*visit)(void *ctx, uint64_t object, uint64_t type), void *ctx,

@@ -10,8 +10,7 @@
 
 #define BASES_MAX      16
 #define NAME_CHARS     255
-#define AWAITERS_MAX   65536
-#define SET_SLOTS_MAX  (4 * AWAITERS_MAX)
+#define SET_SLOTS_MAX  (1u << 22)
 #define SET_ENTRY      16 /* setentry {key, hash}: Include/cpython/setobject.h */
 #define CLASS_NAME_MAX 64
 #define REFERENCE_MASK 0xffffffffu
@@ -50,24 +49,28 @@ uint8_t future_state(struct remote *remote, uint64_t address)
 
 static int add_awaiter(struct task *task, uint64_t awaiter)
 {
-	uint64_t *grown =
-		realloc(task->awaited_by, (task->awaited_by_count + 1) * sizeof(*task->awaited_by));
+	size_t count = task->awaited_by_count;
 
-	if (!grown)
-		return -ENOMEM;
-	task->awaited_by = grown;
-	grown[task->awaited_by_count++] = awaiter;
+	if (!(count & (count - 1))) { /* room is the next power of two */
+		uint64_t *grown = realloc(task->awaited_by,
+					  (count ? count * 2 : 1) * sizeof(*task->awaited_by));
+
+		if (!grown)
+			return -ENOMEM;
+		task->awaited_by = grown;
+	}
+	task->awaited_by[task->awaited_by_count++] = awaiter;
 	return 0;
 }
 
-/* The keys of a set of tasks. */
+/* The keys of a set of tasks. Its mask is a power of two less one. */
 static int read_awaiters(struct remote *remote, uint64_t set, struct task *task)
 {
 	const struct value_layout *values = &remote->inner.values;
 	uint64_t mask = memory_u64(remote->memory, set + values->set_mask);
 	uint64_t table = memory_u64(remote->memory, set + values->set_table);
 
-	if (mask >= SET_SLOTS_MAX || !table)
+	if (mask >= SET_SLOTS_MAX || mask & (mask + 1) || !table)
 		return -EAGAIN;
 	for (uint64_t i = 0; i <= mask; i++) {
 		uint64_t entry[SET_ENTRY / sizeof(uint64_t)];

@@ -4,6 +4,7 @@
 
 /* What the files of user/session/ share; nobody else includes it. */
 
+#include "session/seed.h"
 #include "session/session.h"
 #include "session/skeleton.h"
 
@@ -50,6 +51,9 @@ struct session {
 	size_t later_count;
 	pid_t unseeded[UNSEEDED_MAX];
 	size_t unseeded_count;
+	struct seed_counts seeds; /* of all targets */
+	bool seeding;
+	bool seeded_in_part; /* some objects are not in the map though they are older than the run */
 	struct command command;
 	const char *cgroup; /* --cgroup: who may become a target later */
 	char cgroup_path[4096];
@@ -77,7 +81,7 @@ int process_identity_of(struct session *session, pid_t pid, uint64_t *process);
 
 /* seed.c */
 void seed_later(struct session *session, pid_t pid); /* at the next poll */
-int seed_waiting(struct session *session);
+void seed_waiting(struct session *session);
 
 /* command.c */
 void command_step(struct session *session);

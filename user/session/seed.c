@@ -21,10 +21,12 @@
 #include "session/internal.h"
 #include "target/process.h"
 
-#define CACHE_BYTES  (8u << 20)
-#define BATCH        4096      /* objects entered between the two looks */
-#define LOOKS_MAX    6         /* more, at an object on which map and memory differ */
-#define LOOK_WAIT_NS 1000000ll /* doubled each time */
+#define CACHE_BYTES          (8u << 20)
+#define BATCH                4096 /* objects entered between the two looks */
+#define ROUNDS_MAX           6    /* of looks at those objects on which map and memory differ */
+#define PAUSE_NS             1000000ll /* before the first of them, doubled each time: 63 ms in all */
+/* Of the map, for objects older than the run: the rest is for those that are born in it. */
+#define SEEDS_SHARE(entries) ((entries) / 4 * 3)
 
 /* What is needed to read one target. */
 struct view {
@@ -54,9 +56,24 @@ static void close_view(struct view *view)
 	free(view->found.at);
 }
 
+static bool is_stopped(const struct session *session)
+{
+	return session->options.stopped && session->options.stopped(session->options.ctx);
+}
+
+/* Records go on coming while a heap is read. */
+static int on_progress(void *ctx, uint64_t containers)
+{
+	const struct view *view = ctx;
+
+	(void)containers;
+	ring_buffer__consume(view->session->ring);
+	return view->session->seeding && is_stopped(view->session) ? -EINTR : 0;
+}
+
 static int open_view(struct session *session, pid_t pid, struct view *view, char *why)
 {
-	struct heap_query query = { .wanted = wants_kind, .ctx = view };
+	struct heap_query query = { .wanted = wants_kind, .progress = on_progress, .ctx = view };
 	struct heap_counts counts = {};
 	struct image_file *image;
 	uint64_t bias;
@@ -98,6 +115,11 @@ static void enter(const struct view *view, uint64_t address, struct seed_counts 
 
 	if (generator_read((struct remote *)&view->remote, address, &gen))
 		return;
+	if (counts->objects + counts->known >=
+	    SEEDS_SHARE(bpf_map__max_entries(skeleton->maps.objects))) {
+		counts->refused++;
+		return;
+	}
 	object.id = __atomic_add_fetch(&skeleton->bss->last_object_id, 1, __ATOMIC_RELAXED);
 	object.code_address = gen.code;
 	object.instruction = gen.instruction;
@@ -116,14 +138,15 @@ static void enter(const struct view *view, uint64_t address, struct seed_counts 
 		counts->refused++;
 }
 
-/* The second look. */
+/* The second look. Memory that is not there any more was given back as a whole. */
 static void confirm(const struct view *view, uint64_t address, struct seed_counts *counts)
 {
 	struct object_key key = { .process = view->process, .gen = address };
 	struct object object;
 	struct generator gen;
+	int err = generator_read((struct remote *)&view->remote, address, &gen);
 
-	if (generator_read((struct remote *)&view->remote, address, &gen) != -ENOENT)
+	if (err != -ENOENT && err != -EFAULT)
 		return;
 	if (lookup(view, address, &object) || object.origin != ORIGIN_SEEDED)
 		return;
@@ -132,68 +155,88 @@ static void confirm(const struct view *view, uint64_t address, struct seed_count
 	counts->gone++;
 }
 
-static int seed_process(struct session *session, pid_t pid, struct seed_counts *counts)
+static void seed_batch(const struct view *view, size_t first, size_t end)
+{
+	struct seed_counts *counts = &view->session->seeds;
+
+	memory_forget_all(view->memory);
+	for (size_t i = first; i < end; i++)
+		enter(view, view->found.at[i], counts);
+	memory_forget_all(view->memory);
+	for (size_t i = first; i < end; i++)
+		confirm(view, view->found.at[i], counts);
+	ring_buffer__consume(view->session->ring);
+}
+
+static void seed_process(struct session *session, pid_t pid)
 {
 	char why[IMAGE_WHY_MAX] = "";
 	struct view view;
 	int err = open_view(session, pid, &view, why);
 
 	if (err == -ESRCH || err == -ENOENT) /* it ends, or has not begun */
-		return 0;
+		return;
 	if (err) {
-		session_warn(session,
-			     "pid %d: objects older than this run are seen at their first "
-			     "change only: %s",
-			     pid, *why ? why : strerror(-err));
-		return 0;
+		session->seeded_in_part = true;
+		if (err != -EINTR)
+			session_warn(session,
+				     "pid %d: objects older than this run are seen at their first "
+				     "change only: %s",
+				     pid, *why ? why : strerror(-err));
+		return;
 	}
-	counts->processes++;
-	for (size_t i = 0; i < view.found.count && err >= 0; i += BATCH) {
-		size_t end = i + BATCH < view.found.count ? i + BATCH : view.found.count;
-
-		memory_forget_all(view.memory);
-		for (size_t k = i; k < end; k++)
-			enter(&view, view.found.at[k], counts);
-		memory_forget_all(view.memory);
-		for (size_t k = i; k < end; k++)
-			confirm(&view, view.found.at[k], counts);
-		err = session_poll(session, 0);
+	session->seeds.processes++;
+	for (size_t i = 0; i < view.found.count; i += BATCH) {
+		if (is_stopped(session)) {
+			session->seeded_in_part = true;
+			break;
+		}
+		seed_batch(&view, i, i + BATCH < view.found.count ? i + BATCH : view.found.count);
 	}
 	close_view(&view);
-	return err < 0 ? err : 0;
+	if (!session->seeds.refused)
+		return;
+	session->seeded_in_part = true;
+	session_lacks(session,
+		      "some objects older than the run are seen at their first change only: "
+		      "there are more than the state map takes");
 }
 
 void seed_later(struct session *session, pid_t pid)
 {
 	if (session->unseeded_count < UNSEEDED_MAX)
 		session->unseeded[session->unseeded_count++] = pid;
+	else
+		session->seeded_in_part = true;
 }
 
-int seed_waiting(struct session *session)
+/* One of them: records have to be handled in between. */
+void seed_waiting(struct session *session)
 {
-	struct seed_counts counts = {};
-	int err = 0;
-
-	while (session->unseeded_count && !err)
-		err = seed_process(session, session->unseeded[--session->unseeded_count], &counts);
-	return err;
+	session->seeding = true;
+	seed_process(session, session->unseeded[--session->unseeded_count]);
+	session->seeding = false;
 }
 
-int session_seed(struct session *session, struct seed_counts *out)
+int session_seed(struct session *session)
 {
 	size_t count = session->target_count;
 	pid_t *pids = malloc((count + 1) * sizeof(*pids));
-	int err = pids ? 0 : -ENOMEM;
 
-	*out = (struct seed_counts){};
-	if (pids) /* polling may change the list */
-		memcpy(pids, session->targets, count * sizeof(*pids));
-	for (size_t i = 0; i < count && !err; i++)
-		err = seed_process(session, pids[i], out);
+	if (!pids)
+		return -ENOMEM;
+	memcpy(pids, session->targets, count * sizeof(*pids)); /* records may change the list */
+	session->seeding = true;
+	for (size_t i = 0; i < count && !is_stopped(session); i++)
+		seed_process(session, pids[i]);
+	session->seeding = false;
 	free(pids);
-	if (out->refused)
-		session_lacks(session, "more objects than the state map holds");
-	return err;
+	return 0;
+}
+
+struct seed_counts session_seed_counts(const struct session *session)
+{
+	return session->seeds;
 }
 
 enum verdict { AGREES, DIFFERS, MISSING, CHANGES };
@@ -217,22 +260,43 @@ static enum verdict look(const struct view *view, uint64_t address)
 										      DIFFERS;
 }
 
-/* A thread may be held up between a store and its probe: what differs is looked at again, later and later. */
-static void compare(const struct view *view, uint64_t address, struct reconciliation *out)
+/* A thread may be held up between a store and its probe: those that differ are looked at again, later
+ * and later. Keeps in `at` those that still do. */
+static size_t look_at_all(const struct view *view, uint64_t *at, size_t count,
+			  struct reconciliation *out)
 {
-	enum verdict verdict = look(view, address);
+	size_t kept = 0;
 
-	for (int i = 0; verdict != AGREES && i < LOOKS_MAX; i++) {
-		const struct timespec pause = { .tv_nsec = LOOK_WAIT_NS << i };
+	for (size_t i = 0; i < count; i++) {
+		enum verdict verdict = look(view, at[i]);
+
+		if (verdict == AGREES)
+			out->objects++;
+		else if (verdict != CHANGES)
+			at[kept++] = at[i];
+	}
+	return kept;
+}
+
+static void compare(const struct view *view, uint64_t *at, size_t count, struct reconciliation *out)
+{
+	count = look_at_all(view, at, count, out);
+	for (int round = 0; count && round < ROUNDS_MAX; round++) {
+		const struct timespec pause = { .tv_nsec = PAUSE_NS << round };
 
 		nanosleep(&pause, NULL);
-		verdict = look(view, address);
-		if (verdict == CHANGES)
-			return;
+		ring_buffer__consume(view->session->ring);
+		count = look_at_all(view, at, count, out);
 	}
-	out->objects++;
-	out->disagreements += verdict == DIFFERS;
-	out->missing += verdict == MISSING;
+	for (size_t i = 0; i < count; i++) {
+		bool missing = look(view, at[i]) == MISSING;
+
+		if (missing && view->session->seeded_in_part)
+			continue; /* it has not changed yet, and was not entered */
+		out->objects++;
+		out->missing += missing;
+		out->disagreements += !missing;
+	}
 }
 
 void session_reconcile(struct session *session, uint64_t max, struct reconciliation *out)
@@ -241,13 +305,14 @@ void session_reconcile(struct session *session, uint64_t max, struct reconciliat
 	for (size_t i = 0; i < session->target_count; i++) {
 		char why[IMAGE_WHY_MAX];
 		struct view view;
-		size_t step;
+		size_t step, count = 0;
 
 		if (open_view(session, session->targets[i], &view, why))
 			continue;
 		step = max && view.found.count > max ? view.found.count / max : 1;
 		for (size_t k = 0; k < view.found.count; k += step)
-			compare(&view, view.found.at[k], out);
+			view.found.at[count++] = view.found.at[k];
+		compare(&view, view.found.at, count, out);
 		close_view(&view);
 	}
 }

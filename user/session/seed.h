@@ -17,12 +17,16 @@ struct seed_counts {
 	uint64_t objects; /* entered */
 	uint64_t known;   /* a probe had entered them first */
 	uint64_t gone;    /* ended while they were entered */
-	uint64_t refused; /* the map is full */
+	uint64_t refused; /* the map has no room for them */
 };
 
-/* Enters what lives now in every target there is. Handles records meanwhile. A target that cannot be read
- * is warned of and left out. 0, -EINTR when `record` stopped it. */
-int session_seed(struct session *session, struct seed_counts *out);
+/* Enters what lives now in every target there is. Handles records meanwhile; ends early when
+ * session_options.stopped says so. A target that cannot be read is warned of and left out. Part of the map
+ * stays free for what is born later. 0 or -ENOMEM. */
+int session_seed(struct session *session);
+
+/* What has been entered in this run, forked children included. */
+struct seed_counts session_seed_counts(const struct session *session);
 
 struct reconciliation {
 	uint64_t objects;       /* compared */
@@ -30,7 +34,7 @@ struct reconciliation {
 	uint64_t missing;       /* alive in memory, unknown to the map */
 };
 
-/* Compares up to `max` objects of each target while probes are live; those that change meanwhile are looked
+/* Takes some 100 ms at most when there is something to look at again. Compares up to `max` objects of each target while probes are live; those that change meanwhile are looked
  * at again. */
 void session_reconcile(struct session *session, uint64_t max, struct reconciliation *out);
 

@@ -171,6 +171,7 @@ void session_close(struct session *session)
 
 void session_detach(struct session *session)
 {
+	session->unseeded_count = 0;
 	detach_all(session);
 }
 
@@ -182,10 +183,8 @@ int session_poll(struct session *session, int timeout_ms)
 	command_step(session);
 	if (session->later_count)
 		targets_retry_later(session);
-	if (session->unseeded_count) {
-		count = seed_waiting(session);
-		if (count < 0)
-			return count;
+	if (session->unseeded_count && !session->seeding) {
+		seed_waiting(session);
 	}
 	count = ring_buffer__consume(session->ring);
 	if (count || !timeout_ms)

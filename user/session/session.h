@@ -28,10 +28,11 @@ struct session_locals {
 struct session_options {
 	unsigned kinds; /* bits 1 << enum object_kind */
 	uint64_t min_run_ns, min_suspended_ns;
-	bool filter_codes; /* the reader gives verdicts (session_set_verdict) */
-	bool seed;         /* forked children too, as session_seed() has it */
-	bool watch_exec;   /* later processes may become targets: --all, --cgroup */
-	unsigned context;  /* enum session_context, or-ed */
+	bool filter_codes;          /* the reader gives verdicts (session_set_verdict) */
+	bool seed;                  /* forked children too, as session_seed() has it */
+	bool (*stopped)(void *ctx); /* asked while seeding: should it end? May be NULL */
+	bool watch_exec;            /* later processes may become targets: --all, --cgroup */
+	unsigned context;           /* enum session_context, or-ed */
 	struct session_locals locals;
 	size_t ring_bytes;                            /* 0: default; a power of two */
 	size_t objects_max;                           /* 0: default */

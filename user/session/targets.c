@@ -94,6 +94,8 @@ int process_identity_of(struct session *session, pid_t pid, uint64_t *process)
 	bpf_link__destroy(link);
 	if (!err && !*process)
 		err = -ESRCH;
+	if (err) /* else a later one of that pid would be followed */
+		unfollow(session, pid);
 	return err == -ENOENT ? -ESRCH : err;
 }
 
@@ -226,6 +228,8 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 	if (!has_probes(session,
 			parent)) { /* the probes are on the file: the child has them already */
 		target_add(session, pid);
+		if (session->options.seed) /* it has its parent's objects */
+			seed_later(session, pid);
 		return;
 	}
 	err = session_attach_process(session, pid, why);
@@ -273,6 +277,8 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		err = was_target && !session->options.watch_exec ?
 			      session_attach_process(session, pid, why) :
 			      attach_found(session, pid, why);
+	if (!err && session->options.seed)
+		seed_later(session, pid);
 	if (err == -ENOTSUP)
 		session_warn(session, "pid %d: %s", pid, why);
 	if (err)
