@@ -222,7 +222,7 @@ static int reorder(const struct heap_objects *found, const size_t *starts, size_
 			size_t reading = i * order->count + order->oldest_first[k];
 			size_t count = starts[reading + 1] - starts[reading];
 
-			if (count)
+			if (count && found->at)
 				memcpy(out->at + out->count, found->at + starts[reading],
 				       count * sizeof(*out->at));
 			out->count += count;
