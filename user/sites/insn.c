@@ -109,6 +109,9 @@ static void decode_memory(struct insn *out, const cs_insn *in, const cs_x86_op *
 	struct insn_memory *memory = &out->memory;
 
 	memory->present = true;
+	out->writes_memory |= in->id == X86_INS_XCHG ||
+			      (first && in->id != X86_INS_CMP && in->id != X86_INS_TEST &&
+			       in->id != X86_INS_LEA && in->id != X86_INS_NOP);
 	memory->stored = first && in->id != X86_INS_CMP && in->id != X86_INS_TEST &&
 			 in->id != X86_INS_LEA && out->flow == FLOW_NEXT;
 	memory->indexed = op->mem.index != X86_REG_INVALID;
@@ -146,6 +149,48 @@ static void decode_move(struct insn *out, const cs_insn *in)
 		out->immediate = from->imm;
 	} else if (to->type == X86_OP_MEM && from->type == X86_OP_REG) {
 		out->value_reg = general_register(from->reg);
+	} else if (to->type == X86_OP_REG && from->type == X86_OP_MEM && to->size == 8) {
+		out->load_to = general_register(to->reg);
+	}
+}
+
+/* Moves and additions of a constant, as far as the lowest byte sees them: on a little-endian machine
+ * it is the same byte whatever the width, and no carry comes in from below. */
+static void decode_low(struct insn *out, const cs_insn *in)
+{
+	const cs_x86_op *to = &in->detail->x86.operands[0], *from = &in->detail->x86.operands[1];
+	unsigned count = in->detail->x86.op_count;
+
+	if (count < 2 || to->type != X86_OP_REG || general_register(to->reg) == INSN_NO_REG)
+		return;
+	out->low_to = general_register(to->reg);
+	switch (in->id) {
+	case X86_INS_MOV:
+	case X86_INS_MOVZX:
+	case X86_INS_MOVSX:
+	case X86_INS_MOVSXD:
+		if (from->type == X86_OP_MEM) {
+			out->low_kind = LOW_LOAD;
+		} else if (from->type == X86_OP_REG && general_register(from->reg) != INSN_NO_REG) {
+			out->low_kind = LOW_COPY;
+			out->low_from = general_register(from->reg);
+		}
+		break;
+	case X86_INS_LEA:
+		if (!out->memory.indexed && out->memory.base != INSN_NO_REG) {
+			out->low_kind = LOW_COPY;
+			out->low_from = out->memory.base;
+			out->low_add = (int8_t)out->memory.disp;
+		}
+		break;
+	case X86_INS_ADD:
+	case X86_INS_SUB:
+		if (from->type == X86_OP_IMM) {
+			out->low_kind = LOW_COPY;
+			out->low_from = out->low_to;
+			out->low_add = (int8_t)(in->id == X86_INS_ADD ? from->imm : -from->imm);
+		}
+		break;
 	}
 }
 
@@ -184,6 +229,34 @@ static bool writes_more_than_told(unsigned id)
 	return false;
 }
 
+static bool writes_without_operand(unsigned id)
+{
+	switch (id) {
+	case X86_INS_PUSH:
+	case X86_INS_PUSHF:
+	case X86_INS_PUSHFQ:
+	case X86_INS_MOVSB:
+	case X86_INS_MOVSW:
+	case X86_INS_MOVSQ:
+	case X86_INS_STOSB:
+	case X86_INS_STOSW:
+	case X86_INS_STOSD:
+	case X86_INS_STOSQ:
+		return true;
+	}
+	return false;
+}
+
+/* 1 + the low four bits of the opcode, as the Intel manual numbers conditions; 0: no such jump. */
+static uint8_t condition_of(const uint8_t *bytes, size_t size)
+{
+	if (size >= 2 && bytes[0] >= 0x70 && bytes[0] <= 0x7f)
+		return (bytes[0] & 15) + 1;
+	if (size >= 6 && bytes[0] == 0x0f && bytes[1] >= 0x80 && bytes[1] <= 0x8f)
+		return (bytes[1] & 15) + 1;
+	return 0;
+}
+
 static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 {
 	cs_regs read, written;
@@ -193,17 +266,22 @@ static void decode_one(csh handle, struct insn *out, const cs_insn *in)
 	out->address = in->address;
 	out->size = (uint8_t)in->size;
 	out->move_from = out->move_to = out->value_reg = INSN_NO_REG;
+	out->load_to = out->low_to = out->low_from = INSN_NO_REG;
 	out->memory.base = INSN_NO_REG;
 	out->emulated = insn_is_emulated(in->bytes, in->size);
 	decode_flow(out, in);
+	out->condition = condition_of(in->bytes, in->size);
+	out->writes_memory = writes_without_operand(in->id);
 	for (int i = 0; i < in->detail->x86.op_count; i++)
 		if (in->detail->x86.operands[i].type == X86_OP_MEM)
 			decode_memory(out, in, &in->detail->x86.operands[i], i == 0);
 	decode_move(out, in);
+	decode_low(out, in);
 	decode_constant(out, in);
 	if (writes_more_than_told(in->id) ||
 	    cs_regs_access(handle, in, read, &read_count, written, &written_count)) {
 		out->written = 0xffff; /* not known: believe nothing after it */
+		out->writes_memory = true;
 		return;
 	}
 	for (int i = 0; i < written_count; i++) {

@@ -23,6 +23,13 @@ enum insn_flow {
 
 #define INSN_NO_REG 0xff
 
+/* What an instruction does to the low byte of a register, whatever it does to the rest. */
+enum insn_low {
+	LOW_OTHER = 0, /* nothing, or something else than these; insn.written tells */
+	LOW_COPY,      /* to = from + add; add of a constant has to == from */
+	LOW_LOAD,      /* to = the byte at insn.memory */
+};
+
 struct insn_memory {
 	bool present;
 	bool stored; /* written by the instruction (its destination) */
@@ -41,9 +48,16 @@ struct insn {
 	uint8_t flow;  /* enum insn_flow */
 	bool emulated; /* the kernel emulates it at a uprobe, see insn_is_emulated() */
 	bool join;     /* control can come here from elsewhere than the instruction before */
-	bool is_move;  /* plain mov: register to register, or the store below */
+	bool entered;  /* … and not only by jumps of the function itself that are known */
+	uint8_t condition; /* of a conditional jump the kernel emulates: 1 + its condition code, else 0 */
+	bool writes_memory;         /* or may */
+	bool is_move;               /* plain mov: register to register, or the store below */
 	uint8_t move_from, move_to; /* registers of a 64-bit register move or of lea; else NO_REG */
 	int64_t move_add;           /* lea: move_to = move_from + move_add */
+	uint8_t load_to;            /* of a 64-bit mov from memory: the register; else NO_REG */
+	uint8_t low_kind;           /* enum insn_low */
+	uint8_t low_to, low_from;   /* registers; low_from of LOW_COPY only */
+	int8_t low_add;             /* what is added to the byte */
 	int32_t stack_add;          /* of `sub` and `add` of a constant to rsp: what is added */
 	uint64_t compared;          /* constant that a register is compared with, else 0 */
 	bool has_immediate;         /* of a store */

@@ -23,7 +23,8 @@ struct code_range {
 };
 
 struct joins {
-	uint64_t *at; /* sorted */
+	uint64_t *at;   /* sorted */
+	uint64_t *from; /* the jump that comes from there, 0: it is in a table; NULL: not known */
 	size_t count;
 };
 
@@ -33,7 +34,9 @@ int joins_collect(const struct elf_file *file, struct code_range *ranges, size_t
 		  const struct code_range *from, struct joins *out);
 void joins_free(struct joins *joins);
 
-/* Sets `join` on the instructions of one function: from outside and from its own jumps. */
+/* Sets `join` on the instructions of one function: from outside and from its own jumps. Sets `entered`
+ * on those of them, and on the first, that control can reach in another way than by falling through or
+ * by one of the jumps in the list: by a table, from elsewhere, from bytes that only look like a jump. */
 void joins_mark(const struct joins *outside, struct insn_list *list);
 
 #endif
