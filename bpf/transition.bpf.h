@@ -20,6 +20,7 @@
 #include "code.bpf.h"
 #include "cpython.bpf.h"
 #include "locals.bpf.h"
+#include "place.bpf.h"
 #include "process.bpf.h"
 #include "state.bpf.h"
 
@@ -92,37 +93,6 @@ struct step {
 	u64 parent;
 };
 
-/* pt_regs at constant offsets: the verifier forbids computed ones. */
-static __always_inline u64 register_value(const struct pt_regs *regs, u8 reg)
-{
-#define CASE(name, field)                                                                          \
-	case name: {                                                                               \
-		u64 value = regs->field;                                                           \
-		asm volatile("" : "+r"(value)); /* keep it a branch, not a table of offsets */     \
-		return value;                                                                      \
-	}
-	switch (reg) {
-		CASE(GPR_RBX, bx)
-		CASE(GPR_RDI, di)
-		CASE(GPR_RAX, ax)
-		CASE(GPR_RCX, cx)
-		CASE(GPR_RDX, dx)
-		CASE(GPR_RSI, si)
-		CASE(GPR_RBP, bp)
-		CASE(GPR_R8, r8)
-		CASE(GPR_R9, r9)
-		CASE(GPR_R10, r10)
-		CASE(GPR_R11, r11)
-		CASE(GPR_R12, r12)
-		CASE(GPR_R13, r13)
-		CASE(GPR_R14, r14)
-		CASE(GPR_R15, r15)
-		CASE(GPR_RSP, sp)
-	}
-#undef CASE
-	return 0;
-}
-
 static __always_inline bool read_change(const struct hit *hit, const struct pt_regs *regs,
 					struct change *change)
 {
@@ -140,8 +110,8 @@ static __always_inline bool read_change(const struct hit *hit, const struct pt_r
 	change->yields_from = yields_from(&hit->image->layout, (s8)bytes[1]);
 	if (site->from == VALUE_MEMORY)
 		return true;
-	value = site->from == VALUE_REGISTER ? (s8)register_value(regs, site->value_reg) :
-					       site->value;
+	if (!stored_value(site, regs, &value))
+		return false;
 	if (site->role == SITE_RUNNING_ASYNC) {
 		change->async = hit->kind == KIND_ASYNC_GENERATOR && value;
 	} else {
@@ -650,6 +620,10 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	count(STAT_HITS);
 	count_site(site_hits, hit.site_index);
 	hit.site = bpf_map_lookup_elem(&sites, &hit.site_index);
+	if (hit.site && !leads_to_store(hit.site, regs)) {
+		count(STAT_REDUNDANT);
+		return;
+	}
 	image = hit.site ? hit.site->image : 0;
 	hit.image = bpf_map_lookup_elem(&images, &image);
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -660,7 +634,7 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	if (hit.site->stepped)
 		count(STAT_STEPPED);
 	hit.base = regs->ip - hit.site->address;
-	hit.gen = register_value(regs, hit.site->reg) + hit.site->addend;
+	hit.gen = object_address(hit.site, regs);
 	hit.stack_pointer = regs->sp;
 	hit.fs_base = task->thread.fsbase;
 	hit.process = process_identity(task);

@@ -28,8 +28,9 @@ enum site_role {
 /* Where the new state is found. */
 enum site_value {
 	VALUE_MEMORY = 0,   /* the probe sits after the store */
-	VALUE_CONSTANT = 1, /* the probe is on the store, `value` is what it will write */
-	VALUE_REGISTER = 2, /* the probe is on the store, low byte of `value_reg` */
+	VALUE_CONSTANT = 1, /* on the store or before it: `value` is what it will write */
+	VALUE_REGISTER = 2, /* likewise: low byte of `value_reg`, plus `value_add` */
+	VALUE_LOADED = 3,   /* likewise: the byte at `value_reg` + `value_disp`, plus `value_add` */
 };
 
 /* What the function that holds the store says about who resumes. */
@@ -74,8 +75,24 @@ struct site {
 	__u8 stepped;     /* the kernel single-steps the instruction under the probe */
 	__u8 image;       /* index of the struct image */
 	__u16 stack;      /* of a SITE_CAUSE: from the stack pointer to the return address */
+	/* of a probe that sits before the store, see user/sites/cut.h */
+	__s32 object_disp; /* when loaded: object = pointer at (register + object_disp), + addend */
+	__s32 value_disp;  /* VALUE_LOADED */
+	__s8 value_add;    /* VALUE_REGISTER, VALUE_LOADED */
+	__u8 object_loaded;  /* 1: the object's register is to be read through */
+	__u8 condition;      /* 1 + the processor's code of one that the store follows only under */
+	__u8 condition_less; /* it holds when sign and overflow differ, */
+	__u16 condition_flags; /* or one of these is set; an odd code negates that */
+	__u8 pad[2];
 };
-_Static_assert(sizeof(struct site) == 24, "site is shared with BPF");
+_Static_assert(sizeof(struct site) == 40, "site is shared with BPF");
+
+/* Of the flags register: Intel manual, volume 1, figure 3-8. */
+#define FLAG_CARRY    (1u << 0)
+#define FLAG_PARITY   (1u << 2)
+#define FLAG_ZERO     (1u << 6)
+#define FLAG_SIGN     (1u << 7)
+#define FLAG_OVERFLOW (1u << 11)
 
 /* How a thread finds its PyThreadState. */
 enum tstate_access {

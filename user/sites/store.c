@@ -7,6 +7,7 @@
 
 #define COMPANY_REACH                 96 /* instructions before and after a store that are looked at */
 #define INIT_REACH                    24
+#define POINTER                       8
 /* PyGenObject: gi_weakreflist, gi_name, gi_qualname, gi_exc_state { exc_value, previous_item } */
 #define WEAKREFS_BEFORE_PREVIOUS_ITEM 0x20
 #define HOOKS_BEFORE_RUNNING_ASYNC    2 /* ag_hooks_inited, ag_closed, ag_running_async */
@@ -180,5 +181,50 @@ bool store_is_initialisation(const struct layout *layout, const struct insn_list
 		if (store->role == SITE_RUNNING_ASYNC ? field == hooks : field == weakrefs)
 			return true;
 	}
+	return false;
+}
+
+static bool overlaps(int64_t a, int64_t a_size, int64_t b, int64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* Told by the displacement alone, through whichever register but that of the stack: the object's fields
+ * and those of its frame, and what of the thread says who resumes it. */
+bool store_is_disturbed(const struct layout *layout, const struct store *store,
+			const struct insn *insn)
+{
+	int64_t frame = layout->gen_iframe, state = layout->gen_running_async;
+	bool suspends = !store->constant || (store->value >= layout->suspended_first &&
+					     store->value <= layout->suspended_last);
+	bool frame_only = store->role == SITE_RUNNING_ASYNC || suspends;
+	bool ends = !frame_only && store->value != layout->executing;
+	int64_t size = insn->memory.size ? insn->memory.size : 64;
+	bool narrow = size <= 4; /* no wider store reaches the state from there: reaches() */
+	const struct {
+		int64_t at, size;
+		bool minded;
+	} fields[] = {
+		{ state, 2, true },
+		{ state - frame, 2, narrow || size > POINTER },
+		{ layout->frame_instr, POINTER, true },
+		{ layout->frame_instr + frame, POINTER, true },
+		{ layout->gen_previous_item, POINTER, store->role != SITE_RUNNING_ASYNC },
+		{ layout->gen_previous_item - frame, POINTER, store->role != SITE_RUNNING_ASYNC },
+		{ layout->frame_previous, POINTER, !frame_only },
+		{ layout->frame_previous + frame, POINTER, !frame_only },
+		{ layout->current_frame, POINTER, !frame_only },
+		{ layout->tstate_exception, POINTER, !frame_only },
+	};
+
+	if (!insn->writes_memory || !insn->memory.present || insn->memory.indexed ||
+	    insn->memory.base == GPR_RSP)
+		return false;
+	if (ends)
+		return true; /* what is made or taken apart around it decides what the end means */
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].minded &&
+		    overlaps(insn->memory.disp, size, fields[i].at, fields[i].size))
+			return true;
 	return false;
 }

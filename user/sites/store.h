@@ -47,4 +47,9 @@ bool store_has_company(const struct layout *layout, const struct insn_list *list
 bool store_is_initialisation(const struct layout *layout, const struct insn_list *list,
 			     const struct store *store);
 
+/* May the instruction write something that a transition is read from? Then a probe that is moved over it
+ * sees another picture than one on the store. */
+bool store_is_disturbed(const struct layout *layout, const struct store *store,
+			const struct insn *insn);
+
 #endif
