@@ -64,9 +64,9 @@ def doctor_pid(ctx, interp):
 
 
 def doctor_text(ctx, interp):
-    done = subprocess.run([ctx.genscope, "doctor", interp.exe], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([ctx.genscope, "doctor", "-v", interp.exe], capture_output=True, text=True, timeout=30)
     equal("status", 0, done.returncode)
-    for word in (version_of(interp), "0x"):
+    for word in (version_of(interp), "0x", "behind the store: "):
         check(word in done.stdout, f"{word} is not in {done.stdout[:300]!r}")
 
 

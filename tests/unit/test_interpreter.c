@@ -69,6 +69,38 @@ static void check_names(const struct interpreter_file *file, const struct interp
 			     interpreter->functions[i].name);
 }
 
+/* Where a probe sits, and what BPF is told of it, must be what its proof is about. */
+static void check_proof(const struct site_table *sites, const struct found_site *site)
+{
+	const struct site_proof *proof = &site->proof;
+	char text[PROOF_TEXT_MAX];
+	unsigned parts = 0;
+
+	sites_proof_text(site, text, sizeof(text));
+	cr_assert_eq(!*text, proof->rule == PROOF_NONE);
+	cr_assert_eq(proof->rule == PROOF_NONE, site->site.role > SITE_BOTH);
+	cr_assert(proof->rule == PROOF_EDGES || !site->site.condition);
+	if (proof->rule == PROOF_FORWARD)
+		cr_assert(site->site.address > site->store && !site->site.stepped &&
+			  site->site.from == VALUE_MEMORY);
+	if (proof->rule == PROOF_STORE)
+		cr_assert(site->site.address == site->store && site->site.stepped && proof->stop &&
+			  proof->obstacle);
+	if (proof->rule != PROOF_PUSH && proof->rule != PROOF_EDGES)
+		return;
+	cr_assert(site->site.from != VALUE_MEMORY && !site->site.stepped && proof->stop);
+	cr_assert(proof->rule == PROOF_EDGES || site->site.address < site->store);
+	for (size_t i = 0; i < sites->count; i++) {
+		const struct found_site *other = &sites->at[i];
+
+		parts += other->store == site->store && other->proof.rule == proof->rule;
+		cr_assert(other == site || other->site.address != site->site.address,
+			  "two probes at one instruction: 0x%lx", (long)site->site.address);
+	}
+	cr_assert_eq(parts, proof->parts);
+	cr_assert(proof->part >= 1 && proof->part <= proof->parts);
+}
+
 static void check_sites(const struct interpreter_file *file, const struct elf_file *elf,
 			const struct interpreter *interpreter)
 {
@@ -88,7 +120,7 @@ static void check_sites(const struct interpreter_file *file, const struct elf_fi
 		cr_assert(elf_file_is_code(elf, site->store));
 		cr_assert_eq(elf_file_offset(elf, site->site.address, &offset), 0);
 		cr_assert_eq(offset, site->file_offset);
-		cr_assert_geq(site->site.address, site->store, "a probe slides forward");
+		check_proof(&sites, site);
 		cr_assert_not_null(sites_function_name(elf, interpreter, site));
 	}
 }

@@ -78,7 +78,7 @@ static void instruction_at(const struct diagnosis *d, uint64_t address, char *ou
 static void site_text(struct writer *writer, const struct diagnosis *d,
 		      const struct found_site *found)
 {
-	char what[TEXT_MAX], probed[TEXT_MAX], where[TEXT_MAX];
+	char what[TEXT_MAX], probed[TEXT_MAX], where[TEXT_MAX], proof[PROOF_TEXT_MAX];
 	const char *name = sites_function_name(d->image->elf, &d->image->interpreter, found);
 
 	describe(d, found, what);
@@ -90,6 +90,9 @@ static void site_text(struct writer *writer, const struct diagnosis *d,
 	writer_printf(writer, "  0x%-10llx %-8s %-26.26s %-43s %s\n",
 		      (unsigned long long)found->site.address,
 		      found->site.stepped ? "stepped" : "emulated", where, what, probed);
+	sites_proof_text(found, proof, sizeof(proof));
+	if (*proof)
+		writer_printf(writer, "               %s\n", proof);
 }
 
 void features_text(struct writer *writer, const struct features *features)
@@ -219,7 +222,7 @@ static void features_json(struct writer *writer, const struct features *features
 static void site_json(struct writer *writer, const struct diagnosis *d,
 		      const struct found_site *found)
 {
-	char what[TEXT_MAX], store[TEXT_MAX], probed[TEXT_MAX];
+	char what[TEXT_MAX], store[TEXT_MAX], probed[TEXT_MAX], proof[PROOF_TEXT_MAX];
 
 	describe(d, found, what);
 	instruction_at(d, found->store, store);
@@ -234,7 +237,10 @@ static void site_json(struct writer *writer, const struct diagnosis *d,
 	put_json_text(writer, "store", store);
 	writer_puts(writer, ",");
 	put_json_text(writer, "instruction", probed);
-	writer_printf(writer, ",\"mode\":\"%s\"}", found->site.stepped ? "stepped" : "emulated");
+	writer_printf(writer, ",\"mode\":\"%s\",", found->site.stepped ? "stepped" : "emulated");
+	sites_proof_text(found, proof, sizeof(proof));
+	put_json_text(writer, "proof", proof);
+	writer_puts(writer, "}");
 }
 
 void diagnosis_json(struct writer *writer, const struct diagnosis *d)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * From a file to its sites, in five passes:
+ * From a file to its sites, in six passes:
  *  1. every function's bytes are searched for the shape of a store: a handful remains;
  *  2. the joins into those few are collected from the whole file;
  *  3. each is decoded and its stores are recognised;
  *  4. each store's probe slides forward; two that meet become one;
- *  5. the place of free, and the entries of methods, are added.
+ *  5. those that found nothing go back to the edges that lead to their store;
+ *  6. the place of free, and the entries of methods, are added.
  */
 #include "sites/finder.h"
 
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sites/cut.h"
+#include "sites/flow.h"
 #include "sites/insn.h"
 #include "sites/joins.h"
 #include "sites/slide.h"
@@ -147,6 +150,21 @@ static bool merge(struct finder *finder, const struct insn *probe, const struct 
 	return false;
 }
 
+/* By a register that the object was in before. That leads further than the store's own, so mind what is
+ * written on the way. */
+static void slide_further(const struct finder *finder, const struct insn_list *list,
+			  const struct store *store, struct slide *slide)
+{
+	struct slide further = *slide;
+
+	if (!slide_by_copies(list, store->index + 1, store->base, store->addend, &further))
+		return;
+	for (size_t i = store->index + 1; i < further.index; i++)
+		if (store_is_disturbed(&finder->interpreter->layout, store, &list->at[i]))
+			return;
+	*slide = further;
+}
+
 static void add_store(struct finder *finder, const struct insn_list *list,
 		      const struct store *store, const struct code_range *range)
 {
@@ -154,7 +172,8 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 	struct slide slide = { .index = store->index, .reg = store->base, .addend = store->addend };
 	struct found_site *found;
 
-	slide_forward(list, store->index + 1, store->base, store->addend, &slide);
+	if (!slide_forward(list, store->index + 1, store->base, store->addend, &slide))
+		slide_further(finder, list, store, &slide);
 	if (slide.emulated && merge(finder, &list->at[slide.index], &slide, store->role))
 		return;
 	found = add_site(finder, &list->at[slide.index], range->start);
@@ -169,6 +188,9 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 		found->site.from = VALUE_MEMORY;
 	else
 		found->site.from = store->constant ? VALUE_CONSTANT : VALUE_REGISTER;
+	found->proof.rule = slide.emulated ? PROOF_FORWARD : PROOF_STORE;
+	found->proof.stop = slide.stop;
+	found->proof.passed = (uint16_t)(slide.index - store->index);
 	found->constant = store->constant;
 	found->site.value = store->value;
 	found->site.value_async = store->value_async;
@@ -194,6 +216,77 @@ static void note_store(struct finder *finder, const struct store *store)
 		store->value >= layout->suspended_first && store->value <= layout->suspended_last;
 }
 
+static void move_to_place(struct found_site *found, const struct cut *cut, unsigned part)
+{
+	place_to_site(&cut->at[part], found->constant, &found->site);
+	found->proof = (struct site_proof){ .rule = cut->in_block ? PROOF_PUSH : PROOF_EDGES,
+					    .part = (uint8_t)(part + 1),
+					    .parts = (uint8_t)cut->count,
+					    .blocks = (uint8_t)cut->blocks,
+					    .passed = (uint16_t)cut->passed,
+					    .stop = found->proof.stop };
+}
+
+/* Replaces a probe on a store by those before it. */
+static void apply_cut(struct finder *finder, const struct insn_list *list, size_t index,
+		      const struct cut *cut)
+{
+	struct found_site stepped = finder->out->at[index];
+
+	if (finder->out->count + cut->count > FOUND_SITES_MAX)
+		return;
+	for (unsigned part = 0; part < cut->count; part++) {
+		const struct insn *insn = &list->at[cut->at[part].index];
+		struct found_site *found =
+			part ? &finder->out->at[finder->out->count++] : &finder->out->at[index];
+
+		*found = stepped;
+		found->site.address = insn->address;
+		found->site.stepped = false;
+		found->file_offset = stepped.file_offset + (insn->address - stepped.site.address);
+		move_to_place(found, cut, part);
+	}
+}
+
+/* Whose probes still sit on their stores, in this function. */
+static int cut_stores(struct finder *finder, const struct insn_list *list, size_t first)
+{
+	uint64_t occupied[FOUND_SITES_MAX];
+	size_t count = finder->out->count;
+	struct flow flow = {};
+	int err = 0;
+
+	for (size_t i = first; i < count && !err; i++) {
+		struct found_site *found = &finder->out->at[i];
+		struct cut_query query = { .list = list,
+					   .flow = &flow,
+					   .layout = &finder->interpreter->layout,
+					   .occupied = occupied };
+		struct store store;
+		struct cut cut;
+		long index = insn_find(list, found->store);
+
+		if (!found->site.stepped || index < 0 ||
+		    !store_decode(query.layout, list, (size_t)index, &store))
+			continue;
+		if (!flow.blocks)
+			err = flow_build(list, &flow);
+		if (err)
+			break;
+		for (size_t j = 0; j < finder->out->count; j++)
+			occupied[j] = finder->out->at[j].site.address;
+		query.occupied_count = finder->out->count;
+		query.store = &store;
+		found->proof.obstacle = 0;
+		if (cut_find(&query, &cut))
+			apply_cut(finder, list, i, &cut);
+		else
+			found->proof.obstacle = cut.obstacle;
+	}
+	flow_free(&flow);
+	return err;
+}
+
 /* Does this function surely handle generators? Then its lesser stores are believed too. */
 static bool handles_generators(const struct layout *layout, const struct insn_list *list)
 {
@@ -213,6 +306,7 @@ static int scan_candidate(struct finder *finder, size_t index)
 	size_t size = range->end - range->start;
 	const uint8_t *bytes = elf_file_bytes(finder->file, range->start, size);
 	struct insn_list list;
+	size_t first = finder->out->count;
 	struct store store;
 	bool sure;
 	int err;
@@ -234,8 +328,9 @@ static int scan_candidate(struct finder *finder, size_t index)
 		note_store(finder, &store);
 		add_store(finder, &list, &store, range);
 	}
+	err = cut_stores(finder, &list, first);
 	insn_list_free(&list);
-	return 0;
+	return err;
 }
 
 /* Does control go to PyObject_GC_Del from here, directly or through the procedure linkage table? */
@@ -302,6 +397,14 @@ static int add_free(struct finder *finder)
 	return 0;
 }
 
+static bool is_occupied(const struct finder *finder, uint64_t address)
+{
+	for (size_t i = 0; i < finder->out->count; i++)
+		if (finder->out->at[i].site.address == address)
+			return true;
+	return false;
+}
+
 /* A probe on a function's entry, or a little further where that is cheaper. */
 static int add_entry(struct finder *finder, uint64_t address, uint8_t role, uint8_t via)
 {
@@ -316,6 +419,8 @@ static int add_entry(struct finder *finder, uint64_t address, uint8_t role, uint
 	joins_mark(&none, &list);
 	if (!list.at[0].join)
 		slide_forward(&list, 0, GPR_RDI, 0, &slide);
+	if (is_occupied(finder, list.at[slide.index].address))
+		slide = (struct slide){ .reg = GPR_RDI };
 	found = add_site(finder, &list.at[slide.index], address);
 	if (found) {
 		found->site.role = role;

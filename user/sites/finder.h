@@ -17,6 +17,25 @@
 
 #define FOUND_SITES_MAX 192
 
+enum proof_rule {
+	PROOF_NONE = 0, /* it is no store */
+	PROOF_STORE,    /* on the store itself: nothing that is emulated runs just when it does */
+	PROOF_FORWARD,  /* behind it in a straight line */
+	PROOF_PUSH,     /* a push before it in a straight line */
+	PROOF_EDGES,    /* on the edges into a region that leads to the store and nowhere else */
+};
+
+/* Why a probe is hit as often as its store runs. */
+struct site_proof {
+	uint8_t rule;
+	uint8_t part,
+		parts;   /* of the probes that together stand for the store: this one, 1 to parts */
+	uint8_t blocks;  /* of the region */
+	uint16_t passed; /* instructions between probe and store; in all of the region */
+	uint8_t stop;    /* enum slide_stop: why it is not behind the store */
+	uint8_t obstacle; /* enum cut_obstacle: why it is not before it */
+};
+
 struct found_site {
 	struct site site;     /* as BPF wants it; `image` is left 0 */
 	uint64_t store;       /* address of the store itself; for other roles that of the probe */
@@ -24,6 +43,7 @@ struct found_site {
 	uint64_t function;    /* start of the function it lies in */
 	uint8_t merged;       /* further stores that this probe covers */
 	bool constant;        /* the store writes site.value */
+	struct site_proof proof;
 };
 
 struct site_table {
@@ -33,8 +53,8 @@ struct site_table {
 };
 
 /* Finds every store to gi_frame_state and ag_running_async, the place where a generator's memory is
- * given back, and the entries of the methods that say `via`; slides each probe forward to an
- * instruction that the kernel emulates where its basic block has one.
+ * given back, and the entries of the methods that say `via`; moves each probe to an instruction that the
+ * kernel emulates where one is passed just when the store is: behind it (slide.h), else before (cut.h).
  * 0, -ENOMEM, or -ENOENT when the file has no function table or no stores (not the code we know). */
 int sites_find(const struct elf_file *file, const struct interpreter *interpreter,
 	       struct site_table *out);
@@ -42,5 +62,10 @@ int sites_find(const struct elf_file *file, const struct interpreter *interprete
 /* The name of the function a site lies in: a symbol, CPython's name for a slot, or "" . */
 const char *sites_function_name(const struct elf_file *file, const struct interpreter *interpreter,
 				const struct found_site *site);
+
+#define PROOF_TEXT_MAX 192
+
+/* "before the store: 2 of 2 edges into a region of 3 blocks, 14 instructions, if sign" */
+void sites_proof_text(const struct found_site *site, char *out, size_t room);
 
 #endif
