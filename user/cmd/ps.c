@@ -11,6 +11,7 @@
 #include "model/group.h"
 #include "session/images.h"
 #include "sink/ps.h"
+#include "target/clock.h"
 #include "target/freeze.h"
 #include "target/process.h"
 
@@ -37,14 +38,6 @@ struct ps {
 	pid_t pid;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
 static const char *thread_name(void *ctx, int32_t tid)
 {
 	struct ps *ps = ctx;
@@ -57,7 +50,7 @@ static const char *thread_name(void *ctx, int32_t tid)
 static int on_progress(void *ctx, uint64_t objects)
 {
 	struct ps *ps = ctx;
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns();
 
 	if (stop_requested)
 		return -EINTR;
@@ -129,7 +122,7 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 		.ctx = ps,
 	};
 	struct freeze freeze = {};
-	uint64_t start = now_ns();
+	uint64_t start = clock_now_ns();
 	int err = 0;
 
 	if (ps->freeze) {
@@ -150,7 +143,7 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 	if (ps->freeze) {
 		freeze_release(&freeze);
 		view->frozen = true;
-		view->frozen_ns = now_ns() - start;
+		view->frozen_ns = clock_now_ns() - start;
 	}
 	return err;
 }
@@ -353,7 +346,7 @@ static int ps_run(struct ps *ps)
 	ps_style_detect(&ps->style, ps->writer.fd);
 	ps->style.color = color_wanted(options->color, options->json, options->output);
 	ps->images.without_sites = true;
-	ps->start_ns = now_ns();
+	ps->start_ns = clock_now_ns();
 	return options->pid_count ? ps_pids(ps) : ps_all(ps);
 }
 

@@ -14,6 +14,7 @@
 #include "session/seed.h"
 #include "session/session.h"
 #include "sink/sink.h"
+#include "target/clock.h"
 
 #define POLL_MS        10           /* how late an event may be shown */
 #define TICK_NS        100000000ull /* between looks at losses, targets and limits */
@@ -35,14 +36,6 @@ struct trace {
 	struct reconciliation reconciliation;
 	bool full; /* the limit is reached */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
 
 static int on_event(void *ctx, const struct event *event)
 {
@@ -96,7 +89,7 @@ static bool on_stopped(void *ctx)
 	const struct trace *trace = ctx;
 
 	return stop_requested || trace->full || trace->writer.error ||
-	       (trace->end_ns && now_ns() >= trace->end_ns);
+	       (trace->end_ns && clock_now_ns() >= trace->end_ns);
 }
 
 static void on_warning(void *ctx, const char *message)
@@ -205,7 +198,7 @@ static void tell_losses(struct trace *trace)
 	since = (struct loss){ loss.ring - trace->told.ring, loss.map_full - trace->told.map_full,
 			       loss.fault - trace->told.fault };
 	if (since.ring || since.map_full || since.fault)
-		trace->sink.ops->lost(&trace->sink, now_ns(), &since);
+		trace->sink.ops->lost(&trace->sink, clock_now_ns(), &since);
 	trace->told = loss;
 }
 
@@ -217,7 +210,7 @@ static bool is_over(struct trace *trace)
 
 	if (stop_requested || trace->full || trace->writer.error)
 		return true;
-	if (trace->end_ns && now_ns() >= trace->end_ns)
+	if (trace->end_ns && clock_now_ns() >= trace->end_ns)
 		return true;
 	if (options->exe || options->all || options->cgroup)
 		return false;
@@ -241,9 +234,9 @@ static void run(struct trace *trace)
 		}
 		if (count <= 0 && trace->writer.used)
 			writer_flush(&trace->writer);
-		if (now_ns() < trace->next_tick_ns)
+		if (clock_now_ns() < trace->next_tick_ns)
 			continue;
-		trace->next_tick_ns = now_ns() + TICK_NS;
+		trace->next_tick_ns = clock_now_ns() + TICK_NS;
 		tell_losses(trace);
 		writer_flush(&trace->writer);
 	}
@@ -274,7 +267,7 @@ static void finish(struct trace *trace)
 	s.anomalies = stats.value[STAT_ANOMALIES];
 	s.stepped_hits = stats.value[STAT_STEPPED];
 	s.objects = stats.value[STAT_OBJECTS];
-	s.duration_ns = now_ns() - trace->start_ns;
+	s.duration_ns = clock_now_ns() - trace->start_ns;
 	s.seeded = session_seed_counts(trace->session).objects;
 	s.reconciled = trace->reconciliation.objects;
 	s.disagreements = trace->reconciliation.disagreements + trace->reconciliation.missing;
@@ -341,7 +334,7 @@ static int trace_run(struct trace *trace)
 	sink_init(&trace->sink, trace->options.json ? &sink_json : &sink_text, &trace->writer,
 		  color_wanted(trace->options.color, trace->options.json, trace->options.output));
 	trace->sink.ops->begin(&trace->sink);
-	trace->start_ns = now_ns();
+	trace->start_ns = clock_now_ns();
 	if (trace->options.duration_ns)
 		trace->end_ns = trace->start_ns + trace->options.duration_ns;
 	if (!trace->options.argv)

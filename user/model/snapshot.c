@@ -9,6 +9,7 @@
 
 #include "model/snapshot_internal.h"
 #include "state.h"
+#include "target/clock.h"
 
 #define PROGRESS_STEP 16384 /* objects between two calls of `progress`; a power of two */
 #define TYPES_MAX     4096  /* a power of two: slots for answers about type objects */
@@ -29,14 +30,6 @@ struct builder {
 	} types[TYPES_MAX];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
 static uint8_t classify(struct builder *builder, uint64_t type)
 {
 	struct remote *remote = builder->remote;
@@ -46,9 +39,8 @@ static uint8_t classify(struct builder *builder, uint64_t type)
 		return builder->types[slot].class;
 	builder->types[slot].type = type;
 	builder->types[slot].class = TYPE_UNWANTED;
-	for (int kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
-		if (type == remote->kinds[kind])
-			builder->types[slot].class = TYPE_GENERATOR;
+	if (remote_kind(remote, type) != KIND_NONE)
+		builder->types[slot].class = TYPE_GENERATOR;
 	if (builder->types[slot].class == TYPE_UNWANTED && !builder->options->each &&
 	    task_is_type(remote, type))
 		builder->types[slot].class = TYPE_TASK;
@@ -248,7 +240,7 @@ int snapshot_take(struct remote *remote, pid_t pid, const struct snapshot_option
 	struct builder *builder = calloc(1, sizeof(*builder));
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct heap_objects found = {};
-	uint64_t start = now_ns(), alive;
+	uint64_t start = clock_now_ns(), alive;
 	int err = builder && snapshot ? code_objects_new(&snapshot->codes) : -ENOMEM;
 
 	why[0] = 0;
@@ -267,7 +259,7 @@ int snapshot_take(struct remote *remote, pid_t pid, const struct snapshot_option
 		after = memory_counts(remote->memory);
 		snapshot->counts.memory_bytes = after.bytes - before.bytes;
 		snapshot->counts.memory_calls = after.calls - before.calls;
-		snapshot->counts.duration_ns = now_ns() - start;
+		snapshot->counts.duration_ns = clock_now_ns() - start;
 	}
 	for (uint32_t i = 0; builder && builder->tasks && i < snapshot->task_count; i++)
 		task_free(&builder->tasks[i]);

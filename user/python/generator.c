@@ -33,14 +33,6 @@ static uint64_t untagged(const struct remote *remote, uint64_t reference)
 	return reference & ~(uint64_t)remote->inner.values.stackref_tag;
 }
 
-static uint8_t kind_of(const struct remote *remote, uint64_t type)
-{
-	for (int kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
-		if (type == remote->kinds[kind])
-			return (uint8_t)kind;
-	return KIND_NONE;
-}
-
 /* Where it stands, from the pointer in its frame. */
 static uint32_t instruction_of(const struct remote *remote, const struct generator *gen,
 			       uint64_t pointer)
@@ -118,7 +110,7 @@ int generator_read(struct remote *remote, uint64_t address, struct generator *ou
 		return err;
 	*out = (struct generator){ .address = address, .instruction = NO_INSTRUCTION };
 	memcpy(&tracked, raw.bytes, sizeof(tracked));
-	out->kind = kind_of(remote, raw_u64(&raw, PYOBJECT_TYPE));
+	out->kind = remote_kind(remote, raw_u64(&raw, PYOBJECT_TYPE));
 	if (!out->kind || !tracked || !(raw_u64(&raw, 0) & REFERENCE_MASK))
 		return -ENOENT;
 	state = (int8_t)raw.bytes[GC_HEAD_BYTES + layout->gen_frame_state];

@@ -68,6 +68,14 @@ int remote_open(struct remote *remote, const struct interpreter *interpreter, ui
 	return err;
 }
 
+uint8_t remote_kind(const struct remote *remote, uint64_t type)
+{
+	for (int kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
+		if (type == remote->kinds[kind])
+			return (uint8_t)kind;
+	return KIND_NONE;
+}
+
 void remote_close(struct remote *remote)
 {
 	class_names_free(remote->class_names);

@@ -40,6 +40,9 @@ int remote_init(struct remote *remote, const struct interpreter *interpreter, ui
  * -ENOTSUP: a layout that is not known; -EFAULT, -EPERM, -ESRCH: it could not be read. */
 int remote_open(struct remote *remote, const struct interpreter *interpreter, uint64_t bias,
 		struct memory *memory, char *why);
+/* enum object_kind of a type object, KIND_NONE for any other. */
+uint8_t remote_kind(const struct remote *remote, uint64_t type);
+
 void remote_close(struct remote *remote); /* frees the cache */
 
 #endif

@@ -13,16 +13,9 @@
 #include <unistd.h>
 
 #include "session/loader.h"
+#include "target/clock.h"
 #include "target/maps.h"
 #include "target/process.h"
-
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static void image_free(struct image_file *image)
 {
@@ -49,7 +42,7 @@ static void name_version(const struct image_file *image, char *why)
 static int analyse(struct image_file *image, bool with_sites, char *why)
 {
 	char reason[INTERPRETER_WHY_MAX] = "";
-	double start = now_ms();
+	uint64_t start = clock_now_ns();
 	int err;
 
 	err = elf_file_open(image->open_path, &image->elf);
@@ -74,7 +67,7 @@ static int analyse(struct image_file *image, bool with_sites, char *why)
 	if (err)
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", image->path,
 			 *reason ? reason : strerror(-err));
-	image->analysis_ms = now_ms() - start;
+	image->analysis_ms = (double)(clock_now_ns() - start) / 1e6;
 	return err;
 }
 

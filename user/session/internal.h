@@ -90,6 +90,5 @@ void command_step(struct session *session);
 void session_warn(const struct session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void session_lacks(struct session *session, const char *what); /* coverage is not full */
-uint64_t session_now_ns(void);
 
 #endif

@@ -42,10 +42,7 @@ static bool wants_kind(void *ctx, uint64_t type)
 {
 	const struct view *view = ctx;
 
-	for (int kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
-		if (type == view->remote.kinds[kind])
-			return true;
-	return false;
+	return remote_kind(&view->remote, type) != KIND_NONE;
 }
 
 static void close_view(struct view *view)

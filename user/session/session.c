@@ -17,14 +17,6 @@
 #define WAKE_SHARE   8 /* wake the reader when 1/8 of the ring is used */
 #define LOCALS_SHARE 2 /* half of it is for transitions alone */
 
-uint64_t session_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
 void session_warn(const struct session *session, const char *format, ...)
 {
 	char message[IMAGE_WHY_MAX + 4096];

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "session/internal.h"
+#include "target/clock.h"
 #include "target/process.h"
 
 #define LATER_FIRST_NS                                                                             \
@@ -208,7 +209,7 @@ static void try_later(struct session *session, pid_t pid, unsigned tries)
 	later = &session->later[session->later_count++];
 	later->pid = pid;
 	later->tries = tries;
-	later->when_ns = session_now_ns() + (LATER_FIRST_NS << tries);
+	later->when_ns = clock_now_ns() + (LATER_FIRST_NS << tries);
 }
 
 /* Of its own, that is, not on its interpreter's file. */
@@ -287,7 +288,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 
 void targets_retry_later(struct session *session)
 {
-	uint64_t now = session_now_ns();
+	uint64_t now = clock_now_ns();
 
 	for (size_t i = 0; i < session->later_count; i++) {
 		struct later later = session->later[i];

@@ -12,7 +12,6 @@
 #include "sink/sink.h"
 
 #define PIECE_BYTES 1024 /* of a text, escaped at a time; six times that fits into WRITER_ROOM */
-#define REPR_BYTES  4096
 #define CODES       1024 /* a power of two */
 
 #define PUT(out, literal) (memcpy(out, literal, sizeof(literal) - 1), (out) + sizeof(literal) - 1)
@@ -130,7 +129,7 @@ static void put_awaited(struct json *json, const struct snapshot_object *object)
 	const struct snapshot *snapshot = json->snapshot;
 	bool is_task = object->awaits_kind == AWAITS_TASK && object->awaits < snapshot->task_count;
 	uint32_t coroutine = is_task ? snapshot->tasks[object->awaits].coroutine : SNAPSHOT_NONE;
-	char repr[REPR_BYTES];
+	char repr[SNAPSHOT_REPR_SIZE];
 
 	writer_puts(json->writer, "{\"type\":");
 	put_string_or_null(json->writer, object->awaits_class);
