@@ -156,9 +156,11 @@ $(BUILD)/tests/unit: $(ASAN) $(UNIT)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
 
+# Some tests wait for most of their time.
+UNIT_JOBS := $(shell echo $$((2 * $$(nproc))))
 # Criterion exits 0 when it found no test at all, and when a test's process tells of a leak at its end.
 unit: $(BUILD)/tests/unit
-	@$(STEADY) $< 2>&1 | tee $(BUILD)/tests/unit.log
+	@$(STEADY) $< -j $(UNIT_JOBS) 2>&1 | tee $(BUILD)/tests/unit.log
 	@grep -q 'Tested: *[1-9]' $(BUILD)/tests/unit.log || { echo 'unit tests: none was run' >&2; exit 1; }
 	@! grep -q 'ERROR: LeakSanitizer' $(BUILD)/tests/unit.log || { echo 'unit tests: some test leaks memory, see above' >&2; exit 1; }
 
