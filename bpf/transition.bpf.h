@@ -24,6 +24,9 @@
 #include "process.bpf.h"
 #include "state.bpf.h"
 
+#define OPCODE_CALL 0xe8 /* with a distance of 32 bits */
+#define ENTRY_REACH 64   /* bytes from a function's entry to the probe that stands for it */
+
 /* A SEND in the caller is the `await` of a coroutine or the `yield from` of a generator. What runs on
  * this thread may be older than the tracer: then its code says what it is. */
 static __always_inline u8 via_of_send(const struct hit *hit, const struct thread *thread)
@@ -241,6 +244,19 @@ static __always_inline bool is_delegating(const struct hit *hit, const struct th
 	return frame == thread->delegated_frame || frame == thread->top_gen + layout->gen_iframe;
 }
 
+/* A step that no method began: is it the finaliser that throws GeneratorExit in? The collector marks an
+ * object before it calls that; dealloc does not, but nothing else resumes with an exception set (what
+ * athrow() and aclose() throw into an async generator has its flag up). A compiler that knows its
+ * profile copies _PyGen_Finalize() and gen_close() into their callers: then no entry is hit. */
+static __always_inline bool is_thrown_by_finaliser(const struct hit *hit,
+						   const struct object *object)
+{
+	if (hit->site->where == SITE_IN_SLOT) /* nobody closes by these */
+		return false;
+	return is_finalized(hit) || hit->site->where == SITE_IN_FINALISER ||
+	       (!object->async && is_generator_exit(hit, exception_type(hit)));
+}
+
 /* Why the object starts to run, or is closed without running. */
 static __always_inline u8 cause_of(const struct hit *hit, const struct thread *thread,
 				   const struct object *object, u8 to)
@@ -268,8 +284,7 @@ static __always_inline u8 cause_of(const struct hit *hit, const struct thread *t
 		return object->delegated_via;
 	if (is_delegating(hit, thread))
 		return thread->delegated_via;
-	/* the collector marks an object before it calls the finaliser */
-	if (to == STATE_CLOSED || is_finalized(hit))
+	if (to == STATE_CLOSED || is_thrown_by_finaliser(hit, object))
 		return VIA_FINALIZE;
 	return via_of_opcode(hit, thread);
 }
@@ -579,11 +594,30 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	emit(hit, object, &step);
 }
 
+/* Was the function at whose entry we stand called by a call of that very address? A method is called
+ * through a pointer, so it is the interpreter itself then: of gen_close() the finaliser, or an outer
+ * object that closes its inner one first. */
+static __always_inline bool is_called_directly(const struct hit *hit, u64 return_address)
+{
+	struct {
+		u8 opcode;
+		s32 distance;
+	} __attribute__((packed)) call;
+	u64 entry;
+
+	if (bpf_probe_read_user(&call, sizeof(call), (void *)(return_address - sizeof(call))) ||
+	    call.opcode != OPCODE_CALL)
+		return false;
+	entry = return_address + (s64)call.distance;
+	return hit->base + hit->site->address - entry < ENTRY_REACH;
+}
+
 static __always_inline void on_cause(const struct hit *hit, struct thread *thread)
 {
 	struct object_key key = { .process = hit->process, .gen = hit->gen };
 	struct object *object;
 	u8 via = hit->site->via;
+	u64 slot, caller;
 
 	count(STAT_CAUSES);
 	if (via == VIA_ASEND || via == VIA_ATHROW || via == VIA_ACLOSE) {
@@ -595,15 +629,16 @@ static __always_inline void on_cause(const struct hit *hit, struct thread *threa
 		thread->async_via = via;
 		return;
 	}
-	/* the finaliser calls gen_close(), and throw() gen_send(), themselves */
-	if ((via == VIA_CLOSE && pending_via(thread, hit) == VIA_FINALIZE) ||
-	    (via == VIA_SEND && pending_via(thread, hit) == VIA_THROW))
-		return;
-	if (via == VIA_CLOSE && (thread->delegated_via == VIA_FINALIZE || is_finalized(hit)))
+	if (via == VIA_SEND && pending_via(thread, hit) == VIA_THROW)
+		return; /* throw() calls gen_send() itself */
+	slot = hit->stack_pointer + hit->site->stack;
+	caller = read_pointer(slot);
+	if (via == VIA_CLOSE && (thread->delegated_via == VIA_FINALIZE || is_finalized(hit) ||
+				 (is_called_directly(hit, caller) && !is_delegating(hit, thread))))
 		via = VIA_FINALIZE;
 	thread->pending_gen = hit->gen;
-	thread->pending_slot = hit->stack_pointer + hit->site->stack;
-	thread->pending_return = read_pointer(thread->pending_slot);
+	thread->pending_slot = slot;
+	thread->pending_return = caller;
 	thread->pending_caller = via == VIA_FINALIZE ? 0 : caller_instruction(hit);
 	thread->pending_via = via;
 }

@@ -36,8 +36,9 @@ enum site_value {
 /* What the function that holds the store says about who resumes. */
 enum site_where {
 	SITE_ANYWHERE = 0,
-	SITE_IN_EVAL = 1, /* the evaluation loop itself */
-	SITE_IN_SLOT = 2, /* tp_iternext or am_send: no method was called */
+	SITE_IN_EVAL = 1,      /* the evaluation loop itself */
+	SITE_IN_SLOT = 2,      /* tp_iternext or am_send: no method was called */
+	SITE_IN_FINALISER = 3, /* gen_close() as a part of _PyGen_Finalize() or of its caller */
 };
 
 /* Registers in the order of struct pt_regs on x86-64. */

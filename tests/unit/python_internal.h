@@ -12,6 +12,7 @@
 #define EXIT_SLOT   0x300
 #define EXIT_TYPE   0x4000
 #define ERROR_TYPE  0x5000
+#define CALL_TEXT   0x6000 /* a call instruction */
 
 /* The instructions of every code object here, in units of two bytes. */
 enum unit {
@@ -57,7 +58,7 @@ extern struct python {
 	struct layout layout;
 	struct py_thread threads[THREADS_MAX], *thread;
 	struct transition_record last;
-	bool no_finaliser_probe;
+	bool close_is_inlined; /* into the finaliser: its entry is not hit then */
 } python;
 
 struct continuation *begin(enum continuation_kind kind, struct py_gen *gen);
@@ -106,6 +107,7 @@ uint64_t frame_of(const struct py_gen *gen);
 void set_exception(enum py_exception exception);
 /* The entry of a function that has a probe: its return address is on the stack. */
 void enter(struct py_gen *gen, uint8_t via);
+void enter_directly(struct py_gen *gen, uint8_t via); /* called by its address */
 void call_method(struct py_gen *gen, uint8_t via);
 /* gen_send_ex2() up to the evaluation loop; `which` < 0: the state is EXECUTING already (3.15). */
 void run(struct py_gen *gen, int which, uint8_t where);
@@ -113,7 +115,7 @@ void run(struct py_gen *gen, int which, uint8_t where);
 void throw_exit(struct py_gen *gen);
 /* The innermost generator has yielded or ended: back through the C functions, to Python code. */
 void unwind(enum outcome outcome);
-void close_it(struct py_gen *gen); /* gen_close() */
+void close_it(struct py_gen *gen); /* gen_close(), called by the interpreter itself */
 void dealloc(struct py_gen *gen);  /* gen_dealloc() behind the finaliser */
 
 #endif

@@ -38,13 +38,10 @@ static void close_suspended(struct py_gen *gen)
 	throw_exit(gen);
 }
 
-/* gen_close(), called by its method, by the finaliser, or by that of an outer one. */
-void close_it(struct py_gen *gen)
+static void close_body(struct py_gen *gen)
 {
 	int state = py_state(gen);
 
-	begin(IN_CLOSING, gen);
-	enter(gen, VIA_CLOSE);
 	if (state == STATE_SUSPENDED) {
 		close_suspended(gen);
 		return;
@@ -58,10 +55,19 @@ void close_it(struct py_gen *gen)
 	unwind(ENDED);
 }
 
+void close_it(struct py_gen *gen)
+{
+	begin(IN_CLOSING, gen);
+	enter_directly(gen, VIA_CLOSE);
+	close_body(gen);
+}
+
 void py_close(struct py_gen *gen)
 {
 	begin(IN_METHOD, gen);
-	close_it(gen);
+	begin(IN_CLOSING, gen);
+	enter(gen, VIA_CLOSE);
+	close_body(gen);
 }
 
 /* --- creation and the end --- */
@@ -119,12 +125,14 @@ static void finalise(struct py_gen *gen)
 {
 	int state = py_state(gen);
 
-	if (!python.no_finaliser_probe)
-		enter(gen, VIA_FINALIZE);
-	if (state == STATE_CLOSED || (state == STATE_CREATED && gen->kind == KIND_COROUTINE))
+	if (state == STATE_CLOSED || (state == STATE_CREATED && gen->kind == KIND_COROUTINE)) {
 		unwind(ENDED);
-	else
+	} else if (python.close_is_inlined) {
+		begin(IN_CLOSING, gen);
+		close_body(gen);
+	} else {
 		close_it(gen);
+	}
 }
 
 void py_drop(struct py_gen *gen)
@@ -144,9 +152,7 @@ void py_collect(struct py_gen *gen)
 
 void py_finalise_by_hook(struct py_gen *gen)
 {
-	call_method(gen, VIA_FINALIZE);
 	memory_put64(gen->address - GC_HEAD_PREVIOUS, 0x7eee00002000 | GC_FINALIZED);
-	end(IN_METHOD, gen);
 }
 
 void py_die_after_hook(struct py_gen *gen)

@@ -63,14 +63,31 @@ struct continuation end(enum continuation_kind kind, const struct py_gen *gen)
 }
 
 /* The entry of a function that has a probe: its return address is on the stack. */
-void enter(struct py_gen *gen, uint8_t via)
+static void enter_from(struct py_gen *gen, uint8_t via, uint64_t return_address)
 {
 	struct site site = { .role = SITE_CAUSE, .via = via, .reg = GPR_RDI };
 
 	python.thread->sp -= 0x40;
-	memory_put64(python.thread->sp, RETURN_ADDRESS + via * 0x100u);
+	memory_put64(python.thread->sp, return_address);
 	site_hit(site_index(&site), gen->address, python.thread->sp);
 	python.thread->sp -= 0x20;
+}
+
+void enter(struct py_gen *gen, uint8_t via)
+{
+	enter_from(gen, via, RETURN_ADDRESS + via * 0x100u);
+}
+
+void enter_directly(struct py_gen *gen, uint8_t via)
+{
+	struct site site = { .role = SITE_CAUSE, .via = via, .reg = GPR_RDI };
+	uint64_t entry = BASE + site_address(site_index(&site));
+	uint8_t call[5] = { 0xe8 };
+	int32_t distance = (int32_t)(entry - (BASE + CALL_TEXT + sizeof(call)));
+
+	memcpy(call + 1, &distance, sizeof(distance));
+	memory_put(BASE + CALL_TEXT, call, sizeof(call));
+	enter_from(gen, via, BASE + CALL_TEXT + sizeof(call));
 }
 
 void py_stack(int bytes)
@@ -84,9 +101,9 @@ void py_stack_overwritten(void)
 		memory_put64(python.thread->sp - below, 0x11111111);
 }
 
-void py_no_finaliser_probe(void)
+void py_close_is_inlined(void)
 {
-	python.no_finaliser_probe = true;
+	python.close_is_inlined = true;
 }
 
 /* From Python code; what lies below on the C stack is old. */
@@ -114,6 +131,7 @@ void run(struct py_gen *gen, int which, uint8_t where)
 		store((enum store_site)which, where, gen, python.layout.executing);
 	set_current_frame(frame_of(gen));
 	frame_stand_at(frame_of(gen), UNIT_CALL);
+	set_exception(EXC_NONE); /* what was thrown in is the frame's now */
 	if (!c->inlined)
 		python.thread->sp -= 0x200;
 }

@@ -84,7 +84,7 @@ void py_send_fails(struct py_gen *gen);
 /* The C stack grows (or shrinks again) by what other functions use; below it is overwritten. */
 void py_stack(int bytes);
 void py_stack_overwritten(void);
-void py_no_finaliser_probe(void); /* of this world: tp_finalize was not found */
+void py_close_is_inlined(void); /* of this world: gen_close() is a part of the finaliser */
 void py_throw(struct py_gen *gen, enum py_exception exception);
 void py_close(struct py_gen *gen);
 void py_drop(struct py_gen *gen);    /* the last reference goes: finaliser, dealloc, free */

@@ -272,7 +272,7 @@ Test(finaliser, is_known_by_the_collectors_mark)
 		struct py_gen *gen = suspended_in(KIND_GENERATOR, false);
 		struct py_gen *careful = suspended_in(KIND_COROUTINE, true);
 
-		py_no_finaliser_probe();
+		py_close_is_inlined();
 		py_collect(careful);
 		runs_to_its_end(careful, SUSPENDED, VIA_FINALIZE, NULL);
 		expect(careful, CLOSED, NONE, VIA_FREE, NULL);
@@ -286,6 +286,22 @@ Test(finaliser, is_known_by_the_collectors_mark)
 			expect(gen, RUNNING, CLOSED, VIA_CLOSE, NULL);
 		}
 		expect(gen, CLOSED, NONE, VIA_FREE, NULL);
+	}
+}
+
+/* Dealloc leaves no mark: there GeneratorExit, set in the thread before the step, tells. */
+Test(finaliser, is_known_by_the_exception_where_close_is_inlined)
+{
+	EACH_WORLD
+	{
+		struct py_gen *careful = suspended_in(KIND_COROUTINE, true);
+
+		if (python_minor() == 15) /* sets EXECUTING before the exception: by the site */
+			continue;
+		py_close_is_inlined();
+		py_drop(careful);
+		runs_to_its_end(careful, SUSPENDED, VIA_FINALIZE, NULL);
+		expect(careful, CLOSED, NONE, VIA_FREE, NULL);
 	}
 }
 

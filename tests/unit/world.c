@@ -215,6 +215,11 @@ uint32_t site_index(const struct site *site)
 	return index;
 }
 
+uint64_t site_address(uint32_t index)
+{
+	return world.sites[index].address;
+}
+
 static void put_register(struct pt_regs *regs, u8 reg, u64 value)
 {
 	unsigned long *const places[GPR_COUNT] = {

@@ -52,6 +52,7 @@ void time_passes(uint64_t ns);
 struct image *world_image(void); /* the one image, to be filled */
 /* The index of a site like this one, made at first use. Its address is chosen. */
 uint32_t site_index(const struct site *site);
+uint64_t site_address(uint32_t index); /* as linked */
 /* Register `reg` holds `value`; every other one but the stack pointer holds nonsense. */
 void site_hit(uint32_t index, uint64_t value, uint64_t stack_pointer);
 /* The same with a second register for the value that is stored (site.value_reg). */

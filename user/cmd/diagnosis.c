@@ -166,6 +166,11 @@ void diagnosis_text(struct writer *writer, const struct diagnosis *d, bool verbo
 	features_text(writer, d->features);
 	writer_printf(writer, "sites        %zu, %zu of them single-stepped%s\n", table->count,
 		      d->stepped, verbose ? "" : "; -v lists them all");
+	if (verbose && table->covered)
+		writer_printf(writer,
+			      "             %zu stores need none: a COMPLETED comes before each "
+			      "CLEARED\n",
+			      table->covered);
 	for (size_t i = 0; i < table->count; i++)
 		if (verbose || table->at[i].site.stepped)
 			site_text(writer, d, &table->at[i]);

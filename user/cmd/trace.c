@@ -1,40 +1,26 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/run.h"
+#include "model/select.h"
 #include "model/stream.h"
-#include "session/seed.h"
-#include "session/session.h"
 #include "sink/sink.h"
-#include "target/clock.h"
 
-#define POLL_MS        10           /* how late an event may be shown */
-#define TICK_NS        100000000ull /* between looks at losses, targets and limits */
-#define TRACER_NICE    (-10) /* a tracer that is not scheduled loses events; it uses little itself */
-#define DRAIN_ROUNDS   1000
-#define NAMES_DEFAULT  16
-#define RECONCILED_MAX 10000 /* objects of each target: some 10 ms of work at the end of a run */
+#define NAMES_DEFAULT 16
 
 struct trace {
 	struct options options;
-	struct session *session;
+	struct selection selection;
+	struct run run;
 	struct stream *stream;
 	struct writer writer;
 	struct sink sink;
 	uint64_t printed; /* transitions */
 	uint64_t beyond;  /* events that came after the limit was reached */
-	uint64_t start_ns, end_ns, next_tick_ns;
-	struct loss told; /* losses already shown */
-	struct reconciliation reconciliation;
-	bool full; /* the limit is reached */
+	bool full;        /* the limit is reached */
 };
 
 static int on_event(void *ctx, const struct event *event)
@@ -54,25 +40,22 @@ static int on_event(void *ctx, const struct event *event)
 static bool on_code(void *ctx, const struct code *code)
 {
 	const struct trace *trace = ctx;
-	const struct options *options = &trace->options;
 
-	if (options->function_glob && fnmatch(options->function_glob, code->qualname, 0))
-		return false;
-	return !options->file_glob || !fnmatch(options->file_glob, code->file, 0);
+	return selection_has_code(&trace->selection, code->qualname, code->file);
 }
 
 static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 {
 	const struct trace *trace = ctx;
 
-	session_set_verdict(trace->session, record->process, record->address, record->code,
+	session_set_verdict(trace->run.session, record->process, record->address, record->code,
 			    wanted ? VERDICT_PASS : VERDICT_DROP);
 }
 
 static const struct interpreter *on_image(void *ctx, uint32_t index)
 {
 	const struct trace *trace = ctx;
-	const struct images *images = session_images(trace->session);
+	const struct images *images = session_images(trace->run.session);
 
 	return index < images->count ? &images->at[index]->interpreter : NULL;
 }
@@ -84,37 +67,50 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 	return stream_feed(trace->stream, bytes, size);
 }
 
-static bool on_stopped(void *ctx)
+static void on_idle(void *ctx)
+{
+	struct trace *trace = ctx;
+
+	if (trace->writer.used)
+		writer_flush(&trace->writer);
+}
+
+static void on_tick(void *ctx, uint64_t now_ns)
+{
+	struct trace *trace = ctx;
+
+	(void)now_ns;
+	writer_flush(&trace->writer);
+}
+
+static void on_lost(void *ctx, uint64_t now_ns, const struct loss *since)
+{
+	struct trace *trace = ctx;
+
+	trace->sink.ops->lost(&trace->sink, now_ns, since);
+}
+
+static bool has_enough(const void *ctx)
 {
 	const struct trace *trace = ctx;
 
-	return stop_requested || trace->full || trace->writer.error ||
-	       (trace->end_ns && clock_now_ns() >= trace->end_ns);
+	return trace->full || trace->writer.error;
 }
 
-static void on_warning(void *ctx, const char *message)
-{
-	const struct trace *trace = ctx;
+static const struct run_ops trace_ops = {
+	.record = on_record,
+	.idle = on_idle,
+	.tick = on_tick,
+	.lost = on_lost,
+	.enough = has_enough,
+};
 
-	if (!trace->options.quiet)
-		complain("%s", message);
-}
-
-static int open_session(struct trace *trace, char *why)
+static struct session_options wanted_of(const struct options *options)
 {
-	const struct options *options = &trace->options;
 	struct session_options wanted = {
-		.kinds = options->kinds,
-		.min_run_ns = options->min_run_ns,
-		.min_suspended_ns = options->min_suspended_ns,
 		.filter_codes = options->function_glob || options->file_glob,
 		.seed = true,
-		.stopped = on_stopped,
-		.watch_exec = options->all || options->cgroup,
 		.context = options->context,
-		.warn = on_warning,
-		.record = on_record,
-		.ctx = trace,
 	};
 
 	if (options->locals)
@@ -123,234 +119,49 @@ static int open_session(struct trace *trace, char *why)
 							 .names = options->max_names,
 							 .items = options->max_items,
 							 .string = options->max_string };
-	features_set_verbose(options->verbose);
-	return session_open(&wanted, &trace->session, why);
+	return wanted;
 }
 
-static int attach_exe(struct trace *trace, char *why)
-{
-	struct image_file *image;
-	int err = images_of_executable(session_images(trace->session), trace->options.exe, &image,
-				       why);
-
-	return err ? err : session_attach_image(trace->session, image, why);
-}
-
-static int attach_pids(struct trace *trace, char *why)
-{
-	char reason[IMAGE_WHY_MAX];
-
-	for (size_t i = 0; i < trace->options.pid_count; i++) {
-		int err = session_attach_process(trace->session, trace->options.pids[i], reason);
-
-		if (!err)
-			continue;
-		snprintf(why, IMAGE_WHY_MAX, "pid %d: %.400s", trace->options.pids[i], reason);
-		return err;
-	}
-	return 0;
-}
-
-static int attach(struct trace *trace, char *why)
-{
-	const struct options *options = &trace->options;
-
-	if (options->argv)
-		return session_start_command(trace->session, options->argv, why);
-	if (options->exe)
-		return attach_exe(trace, why);
-	if (options->all || options->cgroup)
-		return session_attach_all(trace->session, options->cgroup, why);
-	return attach_pids(trace, why);
-}
-
-/* Scripts wait for this line. */
-static void say_attached(struct trace *trace)
-{
-	const struct images *images = session_images(trace->session);
-	char interpreters[256] = "";
-	size_t used = 0;
-
-	for (size_t i = 0; i < images->count && used < sizeof(interpreters); i++)
-		used += (size_t)snprintf(
-			interpreters + used, sizeof(interpreters) - used,
-			"%sCPython %s (%zu sites, %s)", i ? ", " : ": ",
-			images->at[i]->interpreter.version, images->at[i]->table.count,
-			session_features(trace->session)->uprobe_multi ? "one link" :
-									 "single links");
-	fprintf(stderr, "genscope: attached%s\n", interpreters);
-}
-
-static struct loss current_loss(const struct session_stats *stats)
-{
-	return (struct loss){ .ring = stats->value[STAT_LOST_RING],
-			      .map_full = stats->value[STAT_LOST_MAP_FULL],
-			      .fault = stats->value[STAT_LOST_FAULT] + stats->missed };
-}
-
-static void tell_losses(struct trace *trace)
-{
-	struct session_stats stats;
-	struct loss loss, since;
-
-	session_stats(trace->session, &stats);
-	loss = current_loss(&stats);
-	since = (struct loss){ loss.ring - trace->told.ring, loss.map_full - trace->told.map_full,
-			       loss.fault - trace->told.fault };
-	if (since.ring || since.map_full || since.fault)
-		trace->sink.ops->lost(&trace->sink, clock_now_ns(), &since);
-	trace->told = loss;
-}
-
-/* Has the run come to its end? */
-static bool is_over(struct trace *trace)
-{
-	const struct options *options = &trace->options;
-	int status;
-
-	if (stop_requested || trace->full || trace->writer.error)
-		return true;
-	if (trace->end_ns && clock_now_ns() >= trace->end_ns)
-		return true;
-	if (options->exe || options->all || options->cgroup)
-		return false;
-	if (options->argv && !session_command_ended(trace->session, &status))
-		return false;
-	return !session_targets(trace->session);
-}
-
-static void run(struct trace *trace)
-{
-	bool said = !trace->options.argv || session_command_attached(trace->session);
-
-	while (!is_over(trace)) {
-		int count = session_poll(trace->session, POLL_MS);
-
-		if (count < 0 && count != -EINTR)
-			return;
-		if (!said && session_command_attached(trace->session)) {
-			say_attached(trace);
-			said = true;
-		}
-		if (count <= 0 && trace->writer.used)
-			writer_flush(&trace->writer);
-		if (clock_now_ns() < trace->next_tick_ns)
-			continue;
-		trace->next_tick_ns = clock_now_ns() + TICK_NS;
-		tell_losses(trace);
-		writer_flush(&trace->writer);
-	}
-}
-
-/* Detach, take what is still in the ring, and sum up. */
 static void finish(struct trace *trace)
 {
 	const struct stream_counts *counts = stream_counts(trace->stream);
-	struct session_stats stats;
-	struct summary s = {};
+	struct run_reader reader;
+	struct summary summary;
 
-	session_reconcile(trace->session, RECONCILED_MAX, &trace->reconciliation);
-	session_end_command(trace->session);
-	session_detach(trace->session);
-	for (int i = 0; i < DRAIN_ROUNDS && session_poll(trace->session, 0) > 0; i++)
-		;
-	tell_losses(trace);
-	session_stats(trace->session, &stats);
-	s.hits = stats.value[STAT_HITS] + stats.missed;
-	s.events = counts->transitions + counts->contexts - trace->beyond;
-	s.filtered = stats.value[STAT_FILTERED] + counts->filtered + trace->beyond;
-	s.causes = stats.value[STAT_CAUSES];
-	s.redundant = stats.value[STAT_REDUNDANT];
-	s.strangers = stats.value[STAT_STRANGERS];
-	s.lost = current_loss(&stats);
-	s.lost.fault += counts->bad;
-	s.anomalies = stats.value[STAT_ANOMALIES];
-	s.stepped_hits = stats.value[STAT_STEPPED];
-	s.objects = stats.value[STAT_OBJECTS];
-	s.duration_ns = clock_now_ns() - trace->start_ns;
-	s.seeded = session_seed_counts(trace->session).objects;
-	s.reconciled = trace->reconciliation.objects;
-	s.disagreements = trace->reconciliation.disagreements + trace->reconciliation.missing;
-	s.coverage = session_coverage(trace->session);
-	if (!*s.coverage)
-		s.coverage = "full";
-	s.locals = (struct locals_counts){ .asked = trace->options.locals,
-					   .captured = counts->locals_captured,
-					   .truncated = counts->locals_truncated,
-					   .lost = counts->locals_lost,
-					   .sampled_out = counts->locals_skipped };
-	s.closes = s.hits == s.events + s.filtered + s.causes + s.redundant + s.strangers +
-				     s.lost.ring + s.lost.map_full + s.lost.fault;
-	trace->sink.ops->end(&trace->sink, &s);
-	if (!s.closes)
-		complain("the counts of this run do not add up: please report it with its summary");
-}
-
-/* -v: which sites were hit, how often, and which of them stood out. */
-static void print_sites(const struct trace *trace)
-{
-	const struct images *images = session_images(trace->session);
-
-	for (size_t i = 0; i < images->count; i++) {
-		const struct image_file *image = images->at[i];
-
-		for (size_t k = 0; image->in_bpf && k < image->table.count; k++) {
-			const struct found_site *site = &image->table.at[k];
-			struct session_site_stats stats;
-
-			session_site_stats(trace->session, image->first_site + (uint32_t)k, &stats);
-			if (!stats.hits)
-				continue;
-			fprintf(stderr,
-				"genscope: site 0x%llx %s%s: %llu hits, %llu strangers, %llu "
-				"anomalies\n",
-				(unsigned long long)site->store,
-				sites_function_name(image->elf, &image->interpreter, site),
-				site->site.stepped ? " (stepped)" : "",
-				(unsigned long long)stats.hits, (unsigned long long)stats.strangers,
-				(unsigned long long)stats.anomalies);
-		}
-	}
+	run_end(&trace->run);
+	reader = (struct run_reader){
+		.events = counts->transitions + counts->contexts - trace->beyond,
+		.filtered = counts->filtered + trace->beyond,
+		.bad = counts->bad,
+	};
+	run_summarise(&trace->run, &reader, &summary);
+	summary.locals = (struct locals_counts){ .asked = trace->options.locals,
+						 .captured = counts->locals_captured,
+						 .truncated = counts->locals_truncated,
+						 .lost = counts->locals_lost,
+						 .sampled_out = counts->locals_skipped };
+	trace->sink.ops->end(&trace->sink, &summary);
 }
 
 static int trace_run(struct trace *trace)
 {
-	char why[IMAGE_WHY_MAX] = "";
-	int err, status;
+	int err = writer_open(&trace->writer, trace->options.output), status;
 
-	err = writer_open(&trace->writer, trace->options.output);
 	if (err) {
 		complain("%s: %s", trace->options.output, strerror(-err));
 		return EXIT_FAILED;
 	}
-	err = open_session(trace, why);
-	if (!err)
-		err = attach(trace, why);
-	if (err) {
-		complain("%s", *why ? why : strerror(-err));
-		return exit_status_of(err);
-	}
-	setpriority(PRIO_PROCESS, 0, TRACER_NICE); /* may fail, then it is as it was */
 	sink_init(&trace->sink, trace->options.json ? &sink_json : &sink_text, &trace->writer,
 		  color_wanted(trace->options.color, trace->options.json, trace->options.output));
+	status = run_open(&trace->run, wanted_of(&trace->options));
+	if (status)
+		return status;
 	trace->sink.ops->begin(&trace->sink);
-	trace->start_ns = clock_now_ns();
-	if (trace->options.duration_ns)
-		trace->end_ns = trace->start_ns + trace->options.duration_ns;
-	if (!trace->options.argv)
-		say_attached(trace);
-	if (!trace->options.argv) /* a command of ours has nothing yet */
-		session_seed(trace->session);
-	run(trace);
+	run_loop(&trace->run);
 	finish(trace);
 	if (trace->options.verbose)
-		print_sites(trace);
-	if (trace->options.argv && !session_command_attached(trace->session) &&
-	    session_command_ended(trace->session, &status)) {
-		complain("%s: it ran no CPython: nothing was traced", trace->options.argv[0]);
-		return EXIT_NO_TARGET;
-	}
-	return EXIT_DONE;
+		run_print_sites(&trace->run);
+	return run_status(&trace->run);
 }
 
 static error_t parse_context(struct argp_state *state, const char *list)
@@ -492,9 +303,12 @@ int cmd_trace(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	catch_signals();
+	trace.run = (struct run){ .options = &trace.options, .ops = &trace_ops, .ctx = &trace };
+	trace.selection = (struct selection){ .function_glob = trace.options.function_glob,
+					      .file_glob = trace.options.file_glob };
 	status = trace_run(&trace);
 	status = close_output(&trace.writer, trace.options.output, status);
-	session_close(trace.session);
+	session_close(trace.run.session);
 	stream_free(trace.stream);
 	return status;
 }

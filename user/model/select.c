@@ -19,6 +19,13 @@ bool selection_is_all(const struct selection *selection)
 		!selection->states && !selection->function_glob && !selection->file_glob);
 }
 
+bool selection_has_code(const struct selection *selection, const char *qualname, const char *file)
+{
+	if (selection->function_glob && fnmatch(selection->function_glob, qualname, 0))
+		return false;
+	return !selection->file_glob || !fnmatch(selection->file_glob, file, 0);
+}
+
 bool selection_has(const struct selection *selection, const struct snapshot_object *object)
 {
 	unsigned states = 1u << object->state | STATE_OF_KIND(object->kind, object->state);
@@ -29,10 +36,7 @@ bool selection_has(const struct selection *selection, const struct snapshot_obje
 		return false;
 	if (selection->states && !(selection->states & states))
 		return false;
-	if (selection->function_glob &&
-	    fnmatch(selection->function_glob, object->code->qualname, 0))
-		return false;
-	return !selection->file_glob || !fnmatch(selection->file_glob, object->code->file, 0);
+	return selection_has_code(selection, object->code->qualname, object->code->file);
 }
 
 /* The bit of one word, 0 if it is no state. */

@@ -21,6 +21,7 @@ struct selection {
 
 bool selection_is_all(const struct selection *selection);
 bool selection_has(const struct selection *selection, const struct snapshot_object *object);
+bool selection_has_code(const struct selection *selection, const char *qualname, const char *file);
 
 /* "created", "GEN_SUSPENDED", "running,coro_created": states of any kind or, with a prefix, of one, in
  * any case, separated by commas. 0, or -EINVAL. */

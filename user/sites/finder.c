@@ -22,7 +22,8 @@
 #include "sites/store.h"
 
 #define CANDIDATES_MAX 512
-#define GUARD_REACH    24 /* instructions between a guard and the copy it guards */
+#define PYTHON_3_12    0x030c0000u /* PY_VERSION_HEX */
+#define GUARD_REACH    24          /* instructions between a guard and the copy it guards */
 #define EVAL_JUMPS_MIN                                                                             \
 	3 /* so many jumps from the evaluation loop into it make a range its cold part */
 
@@ -85,29 +86,35 @@ static bool in_eval(const struct finder *finder, const struct code_range *range)
 	       range->jumps_from >= EVAL_JUMPS_MIN;
 }
 
-static bool is_slot(const struct finder *finder, uint64_t address)
+/* What a function is that a type's slot names: it has a meaning of its own, and may have been copied. */
+static uint8_t slot_where(const struct finder *finder, uint64_t address)
 {
-	const char *name = interpreter_function_name(finder->interpreter, address);
+	const char *name = address ? interpreter_function_name(finder->interpreter, address) : NULL;
 
-	return name && (!strcmp(name, "gen_iternext") || !strcmp(name, "PyGen_am_send"));
+	if (!name)
+		return SITE_ANYWHERE;
+	if (!strcmp(name, "gen_iternext") || !strcmp(name, "PyGen_am_send"))
+		return SITE_IN_SLOT;
+	return strcmp(name, "_PyGen_Finalize") ? SITE_ANYWHERE : SITE_IN_FINALISER;
 }
 
-/* Which kind of function resumes here. A compiler that knows its profile copies gen_iternext() into its
- * callers, behind a comparison of the slot with its address. */
+/* Which kind of function resumes here. A compiler that knows its profile copies gen_iternext() and
+ * _PyGen_Finalize() into their callers, behind a comparison of the slot with its address. */
 static uint8_t where(const struct finder *finder, const struct insn_list *list, size_t store,
 		     const struct code_range *range)
 {
 	if (in_eval(finder, range))
 		return SITE_IN_EVAL;
-	if (is_slot(finder, range->start))
-		return SITE_IN_SLOT;
+	if (slot_where(finder, range->start))
+		return slot_where(finder, range->start);
 	for (size_t i = store > GUARD_REACH ? store - GUARD_REACH : 0; i < store; i++) {
 		const struct insn *insn = &list->at[i];
-		uint64_t address = insn->memory.rip_target;
+		uint8_t compared = slot_where(finder, insn->compared);
 
-		if ((insn->compared && is_slot(finder, insn->compared)) ||
-		    (address && is_slot(finder, address)))
-			return SITE_IN_SLOT;
+		if (!compared)
+			compared = slot_where(finder, insn->memory.rip_target);
+		if (compared)
+			return compared;
 	}
 	return SITE_ANYWHERE;
 }
@@ -287,6 +294,33 @@ static int cut_stores(struct finder *finder, const struct insn_list *list, size_
 	return err;
 }
 
+/* gen_send_ex2() of 3.11 (Objects/genobject.c), when the evaluation loop has returned: if the state is still
+ * EXECUTING it stores COMPLETED; if it is SUSPENDED it returns; else it clears the frame and stores CLEARED.
+ * The loop leaves no other state behind, so a CLEARED there always follows a COMPLETED, and inspect calls
+ * both closed: one probe is enough. Nothing else of 3.11 stores COMPLETED, but compilers copy this function into
+ * many; a CLEARED that stands alone is in gen_dealloc(). */
+static bool completes_first(const struct finder *finder, const struct insn_list *list,
+			    const struct code_range *range)
+{
+	const struct interpreter *interpreter = finder->interpreter;
+	struct store store;
+
+	if (interpreter->version_hex >= PYTHON_3_12 ||
+	    (interpreter->dealloc >= range->start && interpreter->dealloc < range->end))
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		if (store_decode(&interpreter->layout, list, i, &store) && store.constant &&
+		    store.role == SITE_FRAME_STATE && store.value == interpreter->layout.completed)
+			return true;
+	return false;
+}
+
+static bool is_clearing(const struct layout *layout, const struct store *store)
+{
+	return store->constant && store->role == SITE_FRAME_STATE &&
+	       store->value == layout->cleared;
+}
+
 /* Does this function surely handle generators? Then its lesser stores are believed too. */
 static bool handles_generators(const struct layout *layout, const struct insn_list *list)
 {
@@ -308,7 +342,7 @@ static int scan_candidate(struct finder *finder, size_t index)
 	struct insn_list list;
 	size_t first = finder->out->count;
 	struct store store;
-	bool sure;
+	bool sure, covered;
 	int err;
 
 	if (!finder->constants[index] && !in_eval(finder, range))
@@ -318,6 +352,7 @@ static int scan_candidate(struct finder *finder, size_t index)
 		return err;
 	joins_mark(&finder->joins, &list);
 	sure = in_eval(finder, range) || handles_generators(layout, &list);
+	covered = completes_first(finder, &list, range);
 	for (size_t i = 0; i < list.count; i++) {
 		if (!store_decode(layout, &list, i, &store))
 			continue;
@@ -326,7 +361,10 @@ static int scan_candidate(struct finder *finder, size_t index)
 		if (store_is_initialisation(layout, &list, &store))
 			continue;
 		note_store(finder, &store);
-		add_store(finder, &list, &store, range);
+		if (covered && is_clearing(layout, &store))
+			finder->out->covered++;
+		else
+			add_store(finder, &list, &store, range);
 	}
 	err = cut_stores(finder, &list, first);
 	insn_list_free(&list);

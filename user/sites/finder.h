@@ -49,6 +49,7 @@ struct found_site {
 struct site_table {
 	struct found_site at[FOUND_SITES_MAX];
 	size_t count;
+	size_t covered; /* stores that need no probe, since one before them tells the same */
 	bool has_create, has_run, has_suspend, has_close, has_free; /* what a full trace needs */
 };
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_CMD_RUN_H
+#define GENSCOPE_CMD_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/options.h"
+#include "session/seed.h"
+#include "session/session.h"
+#include "sink/sink.h"
+
+/*
+ * The course of every command that attaches: targets from the options, probes, the word `attached`, a
+ * seeded state map, records until it is over, a comparison with memory, and the counts. What is done
+ * with the records is the command's.
+ */
+
+struct run_ops {
+	/* One record; < 0 stops this poll. */
+	int (*record)(void *ctx, const void *bytes, size_t size);
+	/* Nothing more waits: a good moment to flush. May be NULL. */
+	void (*idle)(void *ctx);
+	/* About ten times a second. May be NULL. */
+	void (*tick)(void *ctx, uint64_t now_ns);
+	/* Losses since the last call. May be NULL. */
+	void (*lost)(void *ctx, uint64_t now_ns, const struct loss *since);
+	/* Has the command had enough? May be NULL. */
+	bool (*enough)(const void *ctx);
+};
+
+struct run {
+	const struct options *options; /* borrowed */
+	const struct run_ops *ops;
+	void *ctx;
+	struct session *session;
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end_ns 0: no limit */
+	uint64_t next_tick_ns;
+	struct loss told; /* losses already handed on */
+	struct reconciliation reconciliation;
+};
+
+/* What the reader made of the records, for the summary. */
+struct run_reader {
+	uint64_t events;   /* records that became output or entered a distribution */
+	uint64_t filtered; /* by the reader */
+	uint64_t bad;      /* that made no sense */
+};
+
+/* Loads the programs and attaches. `wanted` has what the command wants of the session; kinds, filters of
+ * duration, warnings and the callbacks are filled in from the run. 0, or the exit status after a line on
+ * standard error. run->session is the caller's to close either way (NULL ok). */
+int run_open(struct run *run, struct session_options wanted);
+
+/* From `attached` to the end of the run. */
+void run_loop(struct run *run);
+
+/* Compares with memory, detaches, and takes what is still in the ring. */
+void run_end(struct run *run);
+
+/* The counts of a run that has ended; coverage is borrowed from the session. What the counts do not
+ * explain is told on standard error. */
+void run_summarise(const struct run *run, const struct run_reader *reader, struct summary *out);
+
+/* -v: which sites were hit, how often, and which of them stood out. */
+void run_print_sites(const struct run *run);
+
+/* The exit status of a run that went well: a command that never ran a CPython is said to be one. */
+int run_status(const struct run *run);
+
+#endif
