@@ -30,36 +30,6 @@ static void sheet_open(struct paper *paper, struct ps_view *view)
 				  .ctx = "Main\"Thread" };
 }
 
-/* The n-th line on the paper, from 0; the caller puts it. */
-static struct json_object *line_at(struct paper *paper, uint32_t n)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	const char *at = paper_text(paper), *end;
-	struct json_object *object;
-
-	for (; n; n--) {
-		at = strchr(at, '\n');
-		cr_assert(at && at[1], "too few lines");
-		at++;
-	}
-	end = strchr(at, '\n');
-	cr_assert(end, "a line without an end");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	object = json_tokener_parse_ex(tokener, at, (int)(end - at));
-	cr_assert(object, "%s in %s", json_tokener_error_desc(json_tokener_get_error(tokener)), at);
-	cr_assert_eq(json_tokener_get_parse_end(tokener), (size_t)(end - at));
-	json_tokener_free(tokener);
-	return object;
-}
-
-static struct json_object *member(struct json_object *object, const char *key)
-{
-	struct json_object *value;
-
-	cr_assert(json_object_object_get_ex(object, key, &value), "no %s", key);
-	return value;
-}
-
 Test(ps_json, writes_objects)
 {
 	struct ps_totals totals = {};

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "paper.h"
 #include "sink/ps.h"
@@ -127,29 +125,6 @@ Test(ps_table, shows_locals_below_their_object)
 	scene_close(&scene);
 }
 
-/* The widest line in columns, as the C library counts. */
-static int widest_line(const char *text)
-{
-	int widest = 0;
-
-	setlocale(LC_CTYPE, "C.UTF-8");
-	while (*text) {
-		const char *end = strchr(text, '\n');
-		wchar_t wide[1024];
-		char line[4 * 1024];
-		size_t count;
-
-		cr_assert(end);
-		snprintf(line, sizeof(line), "%.*s", (int)(end - text), text);
-		count = mbstowcs(wide, line, 1024);
-		cr_assert_neq(count, (size_t)-1, "no UTF-8: %s", line);
-		if (wcswidth(wide, count) > widest)
-			widest = wcswidth(wide, count);
-		text = end + 1;
-	}
-	return widest;
-}
-
 Test(ps_views, fit_the_terminal)
 {
 	struct code_object deep = CODE("Application.<locals>.handler.<locals>.inner_function",
@@ -215,7 +190,6 @@ Test(ps_views, colour_without_moving_anything)
 	struct ps_view plain_view, view;
 	struct paper plain, coloured;
 	struct scene scene;
-	char *stripped, *out;
 
 	fill(&scene);
 	for (unsigned width = 0; width <= 200; width += 50) {
@@ -230,30 +204,12 @@ Test(ps_views, colour_without_moving_anything)
 		cr_expect(strstr(coloured.text, "\033[32mRUNNING  \033[0m"));
 		cr_expect(strstr(coloured.text, "\033[33mSUSPENDED\033[0m"));
 		cr_expect(strstr(coloured.text, "\033[34mCREATED  \033[0m"));
-		stripped = out = calloc(1, strlen(coloured.text) + 1);
-		for (const char *in = coloured.text; *in; in++) {
-			if (*in == '\033') {
-				in = strchr(in, 'm');
-				cr_assert(in, "a sequence that does not end");
-			} else {
-				*out++ = *in;
-			}
-		}
-		cr_expect_str_eq(stripped, paper_text(&plain));
-		free(stripped);
+		strip_colors(coloured.text);
+		cr_expect_str_eq(coloured.text, paper_text(&plain));
 		paper_close(&plain);
 		paper_close(&coloured);
 	}
 	scene_close(&scene);
-}
-
-static size_t count_lines(const char *text)
-{
-	size_t lines = 0;
-
-	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
 }
 
 /* What a target calls its things must not break lines, nor talk to the terminal. */

@@ -31,14 +31,6 @@ static struct json_object *json_of(struct paper *paper, uint8_t state,
 	return object;
 }
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-	struct json_object *found;
-
-	cr_assert(json_object_object_get_ex(object, name, &found), "%s is missing", name);
-	return found;
-}
-
 Test(locals_sink, each_state_has_its_word)
 {
 	static const struct local_list none = {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sink/cells.h"
 
+#include <math.h>
 #include <string.h>
 
 #define WIDE_ENOUGH 80             /* columns of one cell, where the terminal sets no limit */
@@ -270,6 +271,23 @@ unsigned cell_put_place(struct writer *writer, const char *path, uint32_t line, 
 		used = put_short_path(writer, path, used, width > tail ? width - tail : 1, utf8);
 	writer_puts(writer, suffix);
 	return pad(writer, used + tail, width, flags);
+}
+
+unsigned cell_put_bar(struct writer *writer, double share, unsigned width, bool utf8)
+{
+	unsigned eighths = (unsigned)lround(share * width * 8), used = 0;
+
+	if (!utf8)
+		eighths = (eighths + 4) / 8 * 8;
+	for (; eighths >= 8; eighths -= 8, used++)
+		writer_puts(writer, utf8 ? "\xe2\x96\x88" : "#");
+	if (eighths) {
+		char part[] = { '\xe2', '\x96', (char)(0x90 - eighths), 0 };
+
+		writer_puts(writer, part);
+		used++;
+	}
+	return used;
 }
 
 const char *format_count(uint64_t count, char out[COUNT_BYTES])

@@ -38,6 +38,10 @@ unsigned cell_place_width(const char *path, uint32_t line, bool utf8);
 
 void cell_pad(struct writer *writer, unsigned columns);
 
+/* A bar that takes `share` (0 to 1) of `width` columns, in eighths of a column where they can be drawn:
+ * U+2588 is a full one, U+258F an eighth. Returns its columns. */
+unsigned cell_put_bar(struct writer *writer, double share, unsigned width, bool utf8);
+
 #define COUNT_BYTES 28
 /* "12 345 678". Returns out. */
 const char *format_count(uint64_t count, char out[COUNT_BYTES]);

@@ -3,7 +3,6 @@
  * `ps --group` for people: sums by function, kind, state and place, largest first.
  */
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "sink/ps_text.h"
@@ -30,24 +29,6 @@ static void measure(struct column *columns, const struct group *group, bool utf8
 		widen(&columns[AWAITS], cell_width(group->awaits, utf8));
 }
 
-/* Eighths of a column where they can be drawn: U+2588 is a full one, U+258F an eighth. */
-static void put_bar(const struct ps_view *view, double share)
-{
-	unsigned eighths = (unsigned)lround(share * BAR_WIDTH * 8), used = 0;
-
-	if (!view->style.utf8)
-		eighths = (eighths + 4) / 8 * 8;
-	for (; eighths >= 8; eighths -= 8, used++)
-		writer_puts(view->writer, view->style.utf8 ? "\xe2\x96\x88" : "#");
-	if (eighths) {
-		char part[] = { '\xe2', '\x96', (char)(0x90 - eighths), 0 };
-
-		writer_puts(view->writer, part);
-		used++;
-	}
-	cell_pad(view->writer, BAR_WIDTH - used + 1);
-}
-
 static void put_group(const struct ps_view *view, const struct column *columns,
 		      const struct group *group, double share)
 {
@@ -58,8 +39,10 @@ static void put_group(const struct ps_view *view, const struct column *columns,
 
 	writer_printf(view->writer, "%*s %5.1f%% ", (int)columns[COUNT].width,
 		      format_count(group->count, number), share * 100);
-	if (columns[BAR].width)
-		put_bar(view, share);
+	if (columns[BAR].width) {
+		owed = BAR_WIDTH - cell_put_bar(view->writer, share, BAR_WIDTH, utf8);
+		cell_pad(view->writer, owed + 1);
+	}
 	ps_put_kind(view, group->kind);
 	writer_puts(view->writer, " ");
 	ps_put_state(view, group->state);

@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "model/names.h"
+#include "sink/json_put.h"
 #include "sink/ps.h"
 #include "sink/sink.h"
 
-#define PIECE_BYTES 1024 /* of a text, escaped at a time; six times that fits into WRITER_ROOM */
-#define CODES       1024 /* a power of two */
+#define LINE_BYTES 1024 /* the beginning of a line: constants and four numbers or words */
+#define CODES      1024 /* a power of two */
 
 #define PUT(out, literal) (memcpy(out, literal, sizeof(literal) - 1), (out) + sizeof(literal) - 1)
 
@@ -31,43 +32,6 @@ struct json {
 
 /* --- pieces ---------------------------------------------------------------------------------------- */
 
-/* A text of any length, in quotes; it is not cut within a character. */
-static void put_string(struct writer *writer, const char *text)
-{
-	size_t left = strlen(text), size;
-
-	writer_put(writer, "\"", 1);
-	for (; left; text += size, left -= size) {
-		char *out;
-
-		size = left < PIECE_BYTES ? left : PIECE_BYTES;
-		for (int i = 0; size < left && i < 3 && ((unsigned char)text[size] & 0xc0) == 0x80;
-		     i++)
-			size--;
-		out = writer_room(writer, 6 * PIECE_BYTES);
-		writer_used(writer, json_escape(out, text, size));
-	}
-	writer_put(writer, "\"", 1);
-}
-
-static void put_string_or_null(struct writer *writer, const char *text)
-{
-	if (text)
-		put_string(writer, text);
-	else
-		writer_puts(writer, "null");
-}
-
-/* `before` and a number, or null. */
-static void put_number(struct writer *writer, const char *before, uint64_t number, bool null)
-{
-	char *out;
-
-	writer_puts(writer, before);
-	out = writer_room(writer, 24);
-	writer_used(writer, null ? PUT(out, "null") : put_u64(out, number));
-}
-
 static void put_gen(struct writer *writer, uint64_t gen)
 {
 	char *out = writer_room(writer, 32);
@@ -80,11 +44,11 @@ static void put_names(struct writer *writer, const char *name, const char *qualn
 		      const char *file)
 {
 	writer_puts(writer, ",\"name\":");
-	put_string(writer, name);
+	json_put_string(writer, name);
 	writer_puts(writer, ",\"qualname\":");
-	put_string(writer, qualname);
+	json_put_string(writer, qualname);
 	writer_puts(writer, ",\"file\":");
-	put_string(writer, file);
+	json_put_string(writer, file);
 }
 
 static char *put_text(char *out, const char *before, const char *text)
@@ -132,9 +96,9 @@ static void put_awaited(struct json *json, const struct snapshot_object *object)
 	char repr[SNAPSHOT_REPR_SIZE];
 
 	writer_puts(json->writer, "{\"type\":");
-	put_string_or_null(json->writer, object->awaits_class);
+	json_put_string_or_null(json->writer, object->awaits_class);
 	writer_puts(json->writer, ",\"repr\":");
-	put_string(json->writer, snapshot_awaits_repr(snapshot, object, repr, sizeof(repr)));
+	json_put_string(json->writer, snapshot_awaits_repr(snapshot, object, repr, sizeof(repr)));
 	if (coroutine < snapshot->object_count) {
 		writer_puts(json->writer, ",\"gen\":");
 		put_gen(json->writer, snapshot->objects[coroutine].gen);
@@ -164,9 +128,9 @@ static void put_links(struct json *json, const struct snapshot_object *object)
 	writer_puts(json->writer, ",\"awaited_by\":");
 	put_gen_of(json, object->awaited_by);
 	writer_puts(json->writer, ",\"task\":");
-	put_string_or_null(json->writer, object->task < snapshot->task_count ?
-						 snapshot->tasks[object->task].name :
-						 NULL);
+	json_put_string_or_null(json->writer, object->task < snapshot->task_count ?
+						      snapshot->tasks[object->task].name :
+						      NULL);
 }
 
 static void put_thread(struct json *json, const struct snapshot_object *object)
@@ -174,9 +138,9 @@ static void put_thread(struct json *json, const struct snapshot_object *object)
 	const struct ps_view *view = json->view;
 
 	writer_puts(json->writer, ",\"thread\":");
-	put_string_or_null(json->writer, object->tid && view->thread_name ?
-						 view->thread_name(view->ctx, object->tid) :
-						 NULL);
+	json_put_string_or_null(json->writer, object->tid && view->thread_name ?
+						      view->thread_name(view->ctx, object->tid) :
+						      NULL);
 }
 
 static void put_locals(struct json *json, const struct local_list *locals)
@@ -186,14 +150,14 @@ static void put_locals(struct json *json, const struct local_list *locals)
 		const struct local *local = &locals->at[i];
 
 		writer_puts(json->writer, i ? "," : "");
-		put_string(json->writer, local->name);
+		json_put_string(json->writer, local->name);
 		writer_puts(json->writer, ":{\"type\":");
-		put_string_or_null(json->writer, local->type);
+		json_put_string_or_null(json->writer, local->type);
 		if (local->redacted || !local->repr) {
 			writer_puts(json->writer, ",\"redacted\":true");
 		} else {
 			writer_puts(json->writer, ",\"repr\":");
-			put_string(json->writer, local->repr);
+			json_put_string(json->writer, local->repr);
 		}
 		writer_puts(json->writer, local->truncated ? ",\"truncated\":true}" : "}");
 	}
@@ -203,7 +167,7 @@ static void put_locals(struct json *json, const struct local_list *locals)
 static int put_object(struct json *json, uint32_t index)
 {
 	const struct snapshot_object *object = &json->snapshot->objects[index];
-	char *out = writer_room(json->writer, PIECE_BYTES);
+	char *out = writer_room(json->writer, LINE_BYTES);
 
 	out = put_u64(PUT(out, "{\"type\":\"object\",\"pid\":"), (uint64_t)json->view->pid);
 	out = stpcpy(PUT(out, ",\"kind\":\""), name_of_kind(object->kind));
@@ -213,7 +177,7 @@ static int put_object(struct json *json, uint32_t index)
 	writer_used(json->writer, out);
 	if (put_code(json, object->code))
 		return -ENOMEM;
-	put_number(json->writer, ",\"line\":", object->line, !object->line);
+	json_put_number(json->writer, ",\"line\":", object->line, !object->line);
 	put_links(json, object);
 	put_thread(json, object);
 	writer_puts(json->writer, ",\"age_ns\":null"); /* no snapshot sees a birth */
@@ -258,15 +222,15 @@ int ps_group_json(const struct ps_view *view, struct group_table *groups)
 	if (!group)
 		return -ENOMEM;
 	for (const struct group *end = group + count; group < end; group++) {
-		put_number(writer, "{\"type\":\"group\",\"pid\":", (uint64_t)view->pid, false);
-		put_number(writer, ",\"count\":", group->count, false);
+		json_put_number(writer, "{\"type\":\"group\",\"pid\":", (uint64_t)view->pid, false);
+		json_put_number(writer, ",\"count\":", group->count, false);
 		writer_printf(writer, ",\"kind\":\"%s\",\"state\":\"%s\"",
 			      name_of_kind(group->kind), name_of_state(group->kind, group->state));
 		put_names(writer, group->name, group->qualname, group->file);
-		put_number(writer, ",\"firstlineno\":", group->first_line, false);
-		put_number(writer, ",\"line\":", group->line, !group->line);
+		json_put_number(writer, ",\"firstlineno\":", group->first_line, false);
+		json_put_number(writer, ",\"line\":", group->line, !group->line);
 		writer_puts(writer, ",\"awaiting\":");
-		put_string_or_null(writer, group->awaits);
+		json_put_string_or_null(writer, group->awaits);
 		writer_puts(writer, "}\n");
 	}
 	return 0;
@@ -294,17 +258,17 @@ void ps_summary_json(const struct ps_view *view, const struct snapshot *snapshot
 	const struct snapshot_counts *counts = &snapshot->counts;
 	struct writer *writer = view->writer;
 
-	put_number(writer, "{\"type\":\"summary\",\"pid\":", (uint64_t)view->pid, false);
-	put_number(writer, ",\"objects\":", totals->objects, false);
-	put_number(writer, ",\"shown\":", totals->shown, false);
-	put_number(writer, ",\"tasks\":", snapshot->task_count, totals->streamed);
+	json_put_number(writer, "{\"type\":\"summary\",\"pid\":", (uint64_t)view->pid, false);
+	json_put_number(writer, ",\"objects\":", totals->objects, false);
+	json_put_number(writer, ",\"shown\":", totals->shown, false);
+	json_put_number(writer, ",\"tasks\":", snapshot->task_count, totals->streamed);
 	put_states(writer, totals);
-	put_number(writer, ",\"interpreters\":", counts->heap.interpreters, false);
-	put_number(writer, ",\"unreadable\":", counts->unreadable, false);
-	put_number(writer, ",\"retries\":", counts->retries + counts->heap.retries, false);
-	put_number(writer, ",\"broken_lists\":", counts->heap.broken, false);
-	put_number(writer, ",\"bytes_read\":", counts->memory_bytes, false);
-	put_number(writer, ",\"duration_ns\":", counts->duration_ns, false);
-	put_number(writer, ",\"frozen_ns\":", view->frozen_ns, !view->frozen);
+	json_put_number(writer, ",\"interpreters\":", counts->heap.interpreters, false);
+	json_put_number(writer, ",\"unreadable\":", counts->unreadable, false);
+	json_put_number(writer, ",\"retries\":", counts->retries + counts->heap.retries, false);
+	json_put_number(writer, ",\"broken_lists\":", counts->heap.broken, false);
+	json_put_number(writer, ",\"bytes_read\":", counts->memory_bytes, false);
+	json_put_number(writer, ",\"duration_ns\":", counts->duration_ns, false);
+	json_put_number(writer, ",\"frozen_ns\":", view->frozen_ns, !view->frozen);
 	writer_puts(writer, "}\n");
 }
