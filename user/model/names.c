@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "model/names.h"
 
-#include <stddef.h>
+#include <errno.h>
 #include <string.h>
 
+#include "model/histogram.h"
 #include "records.h"
 
 static const char *const kinds[KIND_COUNT] = {
@@ -30,6 +31,11 @@ static const char *const vias[VIA_COUNT] = {
 	[VIA_RETURN] = "return",   [VIA_RAISE] = "raise",       [VIA_FREE] = "free",
 };
 
+static const char *const metrics[METRIC_COUNT] = {
+	[METRIC_RUN] = "run",     [METRIC_SELF] = "self",         [METRIC_SUSPENDED] = "suspended",
+	[METRIC_START] = "start", [METRIC_LIFETIME] = "lifetime",
+};
+
 const char *name_of_kind(uint8_t kind)
 {
 	return kind < KIND_COUNT ? kinds[kind] : "";
@@ -45,10 +51,28 @@ const char *name_of_via(uint8_t via)
 	return via < VIA_COUNT ? vias[via] : "unknown";
 }
 
+const char *name_of_metric(unsigned metric)
+{
+	return metric < METRIC_COUNT ? metrics[metric] : "";
+}
+
 unsigned kind_of_name(const char *name)
 {
 	for (unsigned kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
 		if (!strcmp(name, kinds[kind]))
 			return 1u << kind;
 	return 0;
+}
+
+int index_of_name(const char *const *words, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, words[i]))
+			return (int)i;
+	return -EINVAL;
+}
+
+int metric_of_name(const char *name)
+{
+	return index_of_name(metrics, METRIC_COUNT, name);
 }
