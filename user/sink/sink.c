@@ -37,3 +37,22 @@ void format_duration(uint64_t ns, char *out, size_t size)
 	else
 		snprintf(out, size, "%.3f s", (double)ns / 1e9);
 }
+
+void format_duration_short(uint64_t ns, char *out, size_t size)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	double number = (double)ns;
+	unsigned unit = 0;
+
+	if (ns < 1000) {
+		snprintf(out, size, "%u ns", (unsigned)ns);
+		return;
+	}
+	for (; number >= 999.5 && unit < 3; unit++)
+		number /= 1000;
+	snprintf(out, size, "%.*f %s",
+		 number < 9.995 ? 2 :
+		 number < 99.95 ? 1 :
+				  0,
+		 number, units[unit]);
+}

@@ -58,6 +58,9 @@ void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *wri
 /* A duration for people: "1.234 ms". `size` >= 16. */
 void format_duration(uint64_t ns, char *out, size_t size);
 
+/* For tables: three digits, "1.23 ms", below 1000 s. `size` >= 16. */
+void format_duration_short(uint64_t ns, char *out, size_t size);
+
 /* Appends text as the inside of a JSON string (UTF-8 in; control characters and quotes escaped,
  * malformed bytes replaced). Returns the end; at most 6 * size bytes are written. */
 char *json_escape(char *out, const char *text, size_t size);
