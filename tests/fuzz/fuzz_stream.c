@@ -8,10 +8,11 @@
 #include "model/names.h"
 #include "model/stream.h"
 #include "python/layouts.h"
+#include "sink/perfetto.h"
 #include "sink/sink.h"
 
 /*
- * A stream of records that nobody vouches for, through the model and both sinks. The input is cut
+ * A stream of records that nobody vouches for, through the model and every sink. The input is cut
  * into records by control bytes (see next_record()). What must hold of any input is checked with
  * abort().
  */
@@ -19,7 +20,7 @@
 #define RECORD_MAX 8192
 
 struct fed {
-	struct sink *sinks[2];
+	struct sink *sinks[3];
 	uint64_t transitions, contexts;
 };
 
@@ -48,7 +49,7 @@ static int on_event(void *ctx, const struct event *event)
 		if (event->type > EVENT_AUDIT || strlen(event->name) >= CONTEXT_NAME_BYTES)
 			abort();
 	}
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		fed->sinks[i]->ops->event(fed->sinks[i], event);
 	return 0;
 }
@@ -166,6 +167,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct writer writer;
 	struct sink text, json;
+	struct sink *perfetto;
+	struct perfetto_options slow = { .slow_ns = 1000 };
+	struct summary summary = { .coverage = "full" };
 	struct fed fed = { .sinks = { &text, &json } };
 	struct interpreter interpreter;
 	struct captured_options locals = {
@@ -191,10 +195,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		abort();
 	sink_init(&text, &sink_text, &writer, true);
 	sink_init(&json, &sink_json, &writer, false);
+	if (perfetto_new(&slow, &writer, &perfetto))
+		abort();
+	fed.sinks[2] = perfetto;
 	records = feed_all(stream, bytes, size);
 	counts = stream_counts(stream);
 	if (counts->transitions != fed.transitions || counts->contexts != fed.contexts ||
 	    fed.transitions + fed.contexts + counts->bad + counts->filtered > records)
+		abort();
+	perfetto->ops->end(perfetto, &summary);
+	if (perfetto_free(perfetto))
 		abort();
 	stream_free(stream);
 	writer_close(&writer);
