@@ -416,6 +416,28 @@ Test(perfetto, parks_async_generators)
 	trace_close(&trace);
 }
 
+/* What is open and does not drive the next step is not running: an async generator that was stepped by
+ * hand, or a step whose end was lost. */
+Test(perfetto, draws_a_step_in_its_driver)
+{
+	struct trace trace;
+
+	trace_open(&trace, 0);
+	tell(&trace, (struct change){ 100, 1, .from = C, .to = R });
+	tell(&trace,
+	     (struct change){ 110, 2, 1, .kind = KIND_ASYNC_GENERATOR, .from = C, .to = R });
+	tell(&trace, (struct change){ 120, 3, 1, .from = C, .to = R });
+	tell(&trace, (struct change){ 130, 3, .from = R, .to = X });
+	tell(&trace, (struct change){ 140, 2, .kind = KIND_ASYNC_GENERATOR, .from = R, .to = S });
+	tell(&trace, (struct change){ 150, 4, 77, .from = C, .to = R }); /* 77 is filtered out */
+	tell(&trace, (struct change){ 200, 5, .from = C, .to = R });
+	tell(&trace, (struct change){ 210, 1, .from = R, .to = X });
+	trace_read(&trace);
+	expect_rules(&trace);
+	expect_marks(&trace, "BE", "B100:1 B110:2 E120 B120:3 E130 B150:4 E200 E200 B200:5 E210");
+	trace_close(&trace);
+}
+
 Test(perfetto, draws_what_only_the_end_tells)
 {
 	struct trace trace;

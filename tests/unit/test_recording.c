@@ -414,6 +414,35 @@ Test(recording, says_where_it_ends)
 	free(written.all.at);
 }
 
+/* Each block is good, but one is not there. */
+Test(recording, notices_a_missing_block)
+{
+	struct heard written = {}, heard = {};
+	uint64_t blocks;
+	struct bytes bytes = write_large(&written, &blocks);
+	struct file file = new_file();
+	struct replay_state state;
+	char why[REPLAY_WHY_MAX];
+	struct block_header header;
+	size_t first = sizeof(struct recording_header), second, third;
+
+	memcpy(&header, bytes.at + first, sizeof(header));
+	second = first + sizeof(header) + header.bytes;
+	memcpy(&header, bytes.at + second, sizeof(header));
+	third = second + sizeof(header) + header.bytes;
+	memmove(bytes.at + second, bytes.at + third, bytes.size - third);
+	set_contents(&file, bytes.at, bytes.size - (third - second));
+	cr_assert_eq(replay_file(file.path, &heard, &state, why), 0);
+	cr_assert_eq(state.blocks, 1);
+	cr_assert_eq(state.bytes, second);
+	cr_assert(strstr(state.why, "damaged in block 2"), "%s", state.why);
+	expect_beginning(&heard, &written);
+	close(file.fd);
+	free(bytes.at);
+	free(heard.all.at);
+	free(written.all.at);
+}
+
 static void expect_refused(const void *bytes, size_t size, int expected, const char *word)
 {
 	struct file file = new_file();
@@ -509,6 +538,9 @@ Test(recording, believes_no_size)
 	expect_senseless(block, heads);
 	block.records = 1;
 	block.bytes = 23;
+	expect_senseless(block, heads);
+	block.bytes = 25; /* whole, but not what pads it */
+	heads[0].size = 25;
 	expect_senseless(block, heads);
 	block.bytes = block.records = 0;
 	expect_senseless(block, heads);

@@ -9,8 +9,9 @@ void put_head(struct perfetto *perfetto, char phase, uint64_t ts_ns, uint32_t pi
 void put_name(struct perfetto *perfetto, const char *escaped); /* `,"name":"…"` */
 void put_ns(struct writer *writer, uint64_t ns);               /* microseconds, exactly */
 
-/* tracks: what is on a thread's track nests, whatever the order of events. `ts_ns` is moved to where the
- * track is, if it was before. */
+/* What is on a thread's track nests, whatever the order of events. */
+
+/* `ts_ns`, or where the track already is: then an event came late. */
 uint64_t track_time(const struct track *track, uint64_t ts_ns);
 /* Opens a slice for the step of `bar`, its transition told by `event`, NULL: the step goes on, having
  * been parked. */
