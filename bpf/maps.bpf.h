@@ -5,6 +5,7 @@
 #ifndef GENSCOPE_MAPS_BPF_H
 #define GENSCOPE_MAPS_BPF_H
 
+#include "histogram.h"
 #include "object.h"
 #include "site.h"
 
@@ -56,6 +57,14 @@ struct {
 	__type(value, struct code_entry);
 } codes SEC(".maps");
 
+/* By the id of a code object; [0] is for all that have none below DISTRIBUTIONS_MAX. Sized by the user side. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DISTRIBUTIONS_MAX);
+	__type(key, u32);
+	__type(value, struct distributions);
+} distributions SEC(".maps");
+
 /* Processes that are followed: written by the user side, and by BPF at fork and at first sight. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -77,6 +86,7 @@ struct thread {
 	u64 closed_under;    /* the object whose inner one has just ended */
 	u64 delegated_frame; /* the Python frame that called the object which delegates */
 	u64 async_gen; /* its asend, athrow or aclose was called, and it is not in the map yet */
+	u64 inner_ns;  /* what has run inside the object on top since its step began */
 	u8 top_kind;
 	u8 async_via;
 	u8 pending_via;

@@ -26,10 +26,13 @@ static __always_inline bool legal_change(u8 from, u8 to)
 }
 
 /* The object now runs on this thread, above what ran there. */
-static __always_inline void push(struct thread *thread, struct object *object, u64 gen)
+static __always_inline void push(struct thread *thread, struct object *object, u64 gen, u64 now)
 {
 	if (thread->top_gen == gen)
 		return;
+	object->entered_ns = now;
+	object->outer_inner_ns = thread->inner_ns;
+	thread->inner_ns = 0;
 	object->driver_gen = thread->top_gen;
 	object->driver_id = thread->top_id;
 	object->driver_kind = thread->top_kind;
@@ -40,8 +43,15 @@ static __always_inline void push(struct thread *thread, struct object *object, u
 
 /* It runs no more, nor does what ran above it: that was missed, or runs on a stack of its own
  * (greenlets), where it knows its driver itself. */
-static __always_inline void pop(struct thread *thread, const struct object *object)
+static __always_inline void pop(struct thread *thread, struct object *object, u64 gen, u64 now)
 {
+	u64 ran = object->entered_ns ? now - object->entered_ns : 0;
+
+	/* what was missed on the way up has no time of its own */
+	if (thread->top_gen == gen && thread->inner_ns < ran)
+		object->self_ns += ran - thread->inner_ns;
+	thread->inner_ns = object->outer_inner_ns + ran;
+	object->entered_ns = 0;
 	thread->top_gen = object->driver_gen;
 	thread->top_id = object->driver_id;
 	thread->top_kind = object->driver_kind;

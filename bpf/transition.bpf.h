@@ -19,6 +19,7 @@
 
 #include "code.bpf.h"
 #include "cpython.bpf.h"
+#include "distributions.bpf.h"
 #include "locals.bpf.h"
 #include "place.bpf.h"
 #include "process.bpf.h"
@@ -111,6 +112,9 @@ static __always_inline bool read_change(const struct hit *hit, const struct pt_r
 	change->async = change->memory_async;
 	change->frame = change->memory_frame;
 	change->yields_from = yields_from(&hit->image->layout, (s8)bytes[1]);
+	/* 3.11 leaves EXECUTING behind what has ended, until its caller looks */
+	if (site->role == SITE_RETURN && change->frame == STATE_RUNNING)
+		change->frame = STATE_CLOSED;
 	if (site->from == VALUE_MEMORY)
 		return true;
 	if (!stored_value(site, regs, &value))
@@ -300,7 +304,7 @@ static __always_inline void frame_entered(const struct hit *hit, struct thread *
 		/* a frame that really runs has been linked into the thread's exception stack */
 		delegates = !read_pointer(hit->gen + hit->image->layout.gen_previous_item);
 	object->step_via = via;
-	push(thread, object, hit->gen);
+	push(thread, object, hit->gen, hit->now);
 	thread->delegated_via = delegates ? via : VIA_UNKNOWN;
 	if (delegates)
 		thread->delegated_frame = caller_frame(hit);
@@ -329,7 +333,7 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 {
 	u64 raised;
 
-	pop(thread, object);
+	pop(thread, object, hit->gen, hit->now);
 	thread->delegated_via = VIA_UNKNOWN;
 	if (to == STATE_SUSPENDED) {
 		object->exit_via = object->kind == KIND_COROUTINE ? VIA_AWAIT : VIA_YIELD;
@@ -401,24 +405,28 @@ static __always_inline u8 via_of(const struct object *object, const struct hit *
 
 /* Keep the times, and say whether the filters let it through. */
 static __always_inline bool account(const struct hit *hit, struct object *object,
-				    const struct step *step, u64 *run_ns, u64 *suspended_ns,
-				    u16 *flags)
+				    const struct step *step, struct times *times, u16 *flags)
 {
 	u64 elapsed = object->changed_ns ? hit->now - object->changed_ns : 0;
 
-	*run_ns = 0;
-	*suspended_ns = 0;
 	*flags = step->first_seen ? TRANSITION_FIRST_SEEN : 0;
 	if (object->changed_ns && step->from == STATE_RUNNING) {
-		*run_ns = elapsed;
+		times->run_ns = elapsed;
+		times->self_ns = object->self_ns;
 		*flags |= TRANSITION_HAS_RUN;
 		object->run_sum_ns += elapsed;
 	}
+	if (step->from == STATE_RUNNING)
+		object->self_ns = 0;
 	if (object->changed_ns && step->from == STATE_SUSPENDED) {
-		*suspended_ns = elapsed;
+		times->suspended_ns = elapsed;
 		*flags |= TRANSITION_HAS_SUSPENDED;
 		object->suspended_sum_ns += elapsed;
 	}
+	if (object->birth_ns && step->from == STATE_CREATED && step->to == STATE_RUNNING)
+		times->start_ns = hit->now - object->birth_ns;
+	if (object->birth_ns && step->to == STATE_CLOSED)
+		times->lifetime_ns = hit->now - object->birth_ns;
 	object->changed_ns = hit->now;
 	object->visible = step->to;
 	object->seq++;
@@ -427,17 +435,17 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		return false;
 	if (!settings.min_run_ns && !settings.min_suspended_ns)
 		return true;
-	return (settings.min_run_ns && *run_ns >= settings.min_run_ns) ||
-	       (settings.min_suspended_ns && *suspended_ns >= settings.min_suspended_ns);
+	return (settings.min_run_ns && times->run_ns >= settings.min_run_ns) ||
+	       (settings.min_suspended_ns && times->suspended_ns >= settings.min_suspended_ns);
 }
 
 static __noinline void emit(const struct hit *hit, struct object *object, const struct step *step)
 {
 	struct transition_record *record;
-	u64 run_ns, suspended_ns;
+	struct times times = {};
 	u16 flags;
 
-	if (!account(hit, object, step, &run_ns, &suspended_ns, &flags)) {
+	if (!account(hit, object, step, &times, &flags)) {
 		count(STAT_FILTERED);
 		return;
 	}
@@ -452,6 +460,12 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 			count(STAT_FILTERED);
 			return;
 		}
+	}
+	if (settings.distributions)
+		distribute(object->code, &times);
+	if (!settings.stream) {
+		count(STAT_EVENTS);
+		return;
 	}
 	/* a frame that has ended is being cleared */
 	if (settings.locals && step->to != STATE_CLOSED && step->to != STATE_NONE)
@@ -470,8 +484,8 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 	record->gen = hit->gen;
 	record->id = object->id;
 	record->parent = step->parent;
-	record->run_ns = run_ns;
-	record->suspended_ns = suspended_ns;
+	record->run_ns = times.run_ns;
+	record->suspended_ns = times.suspended_ns;
 	record->seq = object->seq;
 	record->code = object->code;
 	record->instruction = step->instruction;
@@ -520,8 +534,9 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 		bpf_map_delete_elem(&objects, &key);
 		object = NULL;
 	}
-	if (!object && change->frame == STATE_CLOSED && hit->site->role == SITE_RUNNING_ASYNC) {
-		count(STAT_REDUNDANT); /* a flag of an object that is nothing yet, or no more */
+	if (!object && change->frame == STATE_CLOSED &&
+	    (hit->site->role == SITE_RUNNING_ASYNC || settings.forget_closed)) {
+		count(STAT_REDUNDANT); /* of an object that is nothing yet, or no more */
 		return NULL;
 	}
 	if (change->frame == STATE_CLOSED && hit->site->role == SITE_FRAME_STATE &&
@@ -549,6 +564,46 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	return object;
 }
 
+static __always_inline void forget_object_of(const struct hit *hit)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+
+	bpf_map_delete_elem(&objects, &key);
+}
+
+/* Only outermost steps are wanted: is this hit one of an object that something else drives? What ran on
+ * the thread when its probes came, or left it without returning, is no driver: its memory says so. */
+static __always_inline bool is_driven(const struct hit *hit, struct thread *thread)
+{
+	s8 value = 0;
+
+	if (hit->site->role == SITE_RETURN)
+		return thread->top_gen != hit->gen;
+	if (!thread->top_gen || thread->top_gen == hit->gen)
+		return false;
+	bpf_probe_read_user(&value, sizeof(value),
+			    (void *)(thread->top_gen + hit->image->layout.gen_frame_state));
+	if (value == hit->image->layout.executing)
+		return true;
+	thread->top_gen = 0;
+	return false;
+}
+
+/* The map was not told of an end that took no step (close() of what need not run): does another object live
+ * at this address now? One that was suspended stands where it was left. */
+static __always_inline void drop_stale_object(const struct hit *hit)
+{
+	struct object_key key = { .process = hit->process, .gen = hit->gen };
+	struct object *object = bpf_map_lookup_elem(&objects, &key);
+	u64 code;
+
+	if (!object || object->frame == STATE_RUNNING || object->origin == ORIGIN_SEEDED)
+		return;
+	code = code_of(hit);
+	if (code != object->code_address || instruction_of(hit, code) != object->instruction)
+		bpf_map_delete_elem(&objects, &key);
+}
+
 static __always_inline void on_store(const struct hit *hit, const struct pt_regs *regs,
 				     struct thread *thread)
 {
@@ -558,10 +613,16 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	bool first_seen, async_ended;
 	u64 driver;
 
+	if (settings.steps && is_driven(hit, thread)) {
+		count(STAT_FILTERED);
+		return;
+	}
 	if (!read_change(hit, regs, &change)) {
 		count(STAT_LOST_FAULT);
 		return;
 	}
+	if (settings.steps && hit->site->role != SITE_RETURN)
+		drop_stale_object(hit);
 	if (change.frame == STATE_NONE) { /* no state of CPython's: a store to something else */
 		count(STAT_REDUNDANT);
 		anomaly(hit);
@@ -592,6 +653,8 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	if (step.from == STATE_RUNNING)
 		object->async_via = 0;
 	emit(hit, object, &step);
+	if (settings.forget_closed && step.to == STATE_CLOSED)
+		forget_object_of(hit);
 }
 
 /* Was the function at whose entry we stand called by a call of that very address? A method is called

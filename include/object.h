@@ -32,6 +32,9 @@ struct object {
 	__u64 code_address;
 	__u64 driver_gen; /* who ran on this thread when the step began: the thread's stack as a list */
 	__u64 driver_id;
+	__u64 entered_ns;     /* its frame began to run; 0: not seen */
+	__u64 outer_inner_ns; /* what the one below it had had inside by then */
+	__u64 self_ns;        /* of this step so far, without what ran inside */
 	__u32 code;
 	__u32 seq;
 	__u32 instruction; /* where it left RUNNING last */
@@ -48,7 +51,7 @@ struct object {
 	__u8 yields_from;   /* suspended in yield from or await, as far as the version can tell */
 	__u8 code_pending;  /* its code's line table has not been sent whole */
 };
-_Static_assert(sizeof(struct object) == 88, "object is shared with BPF");
+_Static_assert(sizeof(struct object) == 112, "object is shared with BPF");
 
 struct code_key {
 	__u64 process;

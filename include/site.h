@@ -23,6 +23,7 @@ enum site_role {
 	SITE_FREE = 4,          /* the object's memory is given back */
 	SITE_CAUSE = 5,         /* entry of a method: `via` says which */
 	SITE_CODE_FREE = 6,     /* entry of the code object's tp_dealloc */
+	SITE_RETURN = 7,        /* the evaluation loop has returned to C: the state is in memory */
 };
 
 /* Where the new state is found. */
@@ -151,15 +152,18 @@ struct settings {
 	__u8 filter_codes;      /* a code object needs the verdict PASS */
 	__u8 watch_exec;        /* report every exec, fork and exit of the machine */
 	__u8 follow_forks;
-	__u8 locals;       /* copy the variables of a frame at its transitions */
-	__u8 locals_depth; /* levels of containers, at most LOCALS_DEPTH_MAX */
-	__u8 pad[3];
+	__u8 locals;        /* copy the variables of a frame at its transitions */
+	__u8 locals_depth;  /* levels of containers, at most LOCALS_DEPTH_MAX */
+	__u8 stream;        /* transitions are sent through the ring */
+	__u8 distributions; /* their times are kept in histograms */
+	__u8 steps; /* only outermost steps: entries from C and returns to it; see on_store() */
 	__u32 locals_rate;  /* of one transition in so many of each function */
 	__u32 locals_names; /* at most LOCALS_…_MAX of each */
 	__u32 locals_items;
 	__u32 locals_string;
 	__u32 locals_ring_bytes; /* none when so much waits in the ring: the rest is for transitions */
-	__u32 pad2;
+	__u8 forget_closed; /* frees are not seen: an object leaves the map when it is closed */
+	__u8 pad[3];
 };
 
 #define LOCALS_DEPTH_MAX  2

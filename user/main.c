@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
 	{ "ps", cmd_ps, "show every generator and coroutine of a process, and what it awaits" },
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
+	{ "latency", cmd_latency, "show how long functions ran and waited, as distributions" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -29,6 +30,7 @@ static void print_help(FILE *out)
 	      "  genscope trace -p 1234                  watch a running process\n"
 	      "  genscope trace -k coroutine -f 'Api.*' -p 1234\n"
 	      "  genscope trace --json -o trace.jsonl -- python3 app.py\n"
+	      "  genscope latency -d 10s -p 1234         where the time goes, by function\n"
 	      "  genscope doctor -p 1234                 can it be traced? how?\n\n"
 	      "genscope COMMAND --help has each command's options; man genscope has the rest.\n",
 	      out);

@@ -78,7 +78,9 @@ static void check_proof(const struct site_table *sites, const struct found_site 
 
 	sites_proof_text(site, text, sizeof(text));
 	cr_assert_eq(!*text, proof->rule == PROOF_NONE);
-	cr_assert_eq(proof->rule == PROOF_NONE, site->site.role > SITE_BOTH);
+	cr_assert_eq(proof->rule == PROOF_RETURN, site->site.role == SITE_RETURN);
+	cr_assert_eq(proof->rule == PROOF_NONE,
+		     site->site.role > SITE_BOTH && site->site.role != SITE_RETURN);
 	cr_assert(proof->rule == PROOF_EDGES || !site->site.condition);
 	if (proof->rule == PROOF_FORWARD)
 		cr_assert(site->site.address > site->store && !site->site.stepped &&

@@ -102,6 +102,7 @@ void world_begin(const struct layout *layout, enum placement placement)
 	world_settings()->kinds =
 		1u << KIND_GENERATOR | 1u << KIND_COROUTINE | 1u << KIND_ASYNC_GENERATOR;
 	world_settings()->wake_bytes = 1 << 20;
+	world_settings()->stream = 1;
 	world_watch(true);
 	bpf_map_update_elem(&images, &zero, &image, BPF_ANY);
 }

@@ -41,5 +41,6 @@ void catch_signals(void);
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
+int cmd_latency(int argc, char **argv);
 
 #endif

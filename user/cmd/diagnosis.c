@@ -51,6 +51,9 @@ static void describe(const struct diagnosis *d, const struct found_site *found, 
 	case SITE_CODE_FREE:
 		snprintf(out, TEXT_MAX, "entry: a code object is freed");
 		return;
+	case SITE_RETURN:
+		snprintf(out, TEXT_MAX, "a step comes back to C (--steps)");
+		return;
 	}
 	if (!found->constant)
 		snprintf(out, TEXT_MAX, "gi_frame_state = register");

@@ -109,8 +109,8 @@ error_t options_error(struct argp_state *state, const char *format, ...)
 	return EEXIST; /* said already: see options_parse() */
 }
 
-static error_t set_duration(struct argp_state *state, const char *option, const char *text,
-			    uint64_t *ns)
+error_t options_duration(struct argp_state *state, const char *option, const char *text,
+			 uint64_t *ns)
 {
 	if (parse_duration(text, ns) || !*ns)
 		return options_error(state, "%s: '%s' is no duration like 250us, 50ms, 1.5s or 2m",
@@ -131,6 +131,16 @@ static error_t set_number(struct argp_state *state, const char *option, const ch
 	return 0;
 }
 
+error_t options_size(struct argp_state *state, const char *option, const char *text, size_t *value)
+{
+	uint64_t number;
+	error_t err = set_number(state, option, text, SIZE_MAX, &number);
+
+	if (!err)
+		*value = number;
+	return err;
+}
+
 static error_t add_pid(struct argp_state *state, const char *text)
 {
 	struct options *options = state->input;
@@ -142,6 +152,31 @@ static error_t add_pid(struct argp_state *state, const char *text)
 	if (options->pid_count == PIDS_MAX)
 		return options_error(state, "--pid: more than %d of them", PIDS_MAX);
 	options->pids[options->pid_count++] = (pid_t)pid;
+	return 0;
+}
+
+error_t options_take_command(struct argp_state *state, const char *word)
+{
+	struct options *options = state->input;
+
+	if (!state->quoted || state->next - 1 < state->quoted)
+		return options_error(state, "'%s': a command to start comes after --", word);
+	options->argv = &state->argv[state->next - 1];
+	state->next = state->argc;
+	return 0;
+}
+
+error_t options_check_targets(struct argp_state *state)
+{
+	const struct options *options = state->input;
+	int ways = (options->pid_count > 0) + !!options->exe + !!options->cgroup + options->all +
+		   !!options->argv;
+
+	if (ways == 0)
+		return options_error(
+			state, "no target: give -p PID, -x PATH, --cgroup PATH, -a or -- COMMAND");
+	if (ways > 1)
+		return options_error(state, "targets are named in more than one way: choose one");
 	return 0;
 }
 
@@ -214,9 +249,9 @@ static error_t parse_duration_filter(int key, char *arg, struct argp_state *stat
 
 	switch (key) {
 	case OPTION_MIN_RUN:
-		return set_duration(state, "--min-run", arg, &options->min_run_ns);
+		return options_duration(state, "--min-run", arg, &options->min_run_ns);
 	case OPTION_MIN_SUSPENDED:
-		return set_duration(state, "--min-suspended", arg, &options->min_suspended_ns);
+		return options_duration(state, "--min-suspended", arg, &options->min_suspended_ns);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -227,7 +262,7 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		return set_duration(state, "--duration", arg, &options->duration_ns);
+		return options_duration(state, "--duration", arg, &options->duration_ns);
 	case 'n':
 		return set_number(state, "--max-events", arg, UINT64_MAX, &options->max_events);
 	}

@@ -57,6 +57,16 @@ int options_parse(const struct argp *argp, int argc, char **argv, struct options
 error_t options_error(struct argp_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The value of an option as a duration or a positive number, or a usage error. */
+error_t options_duration(struct argp_state *state, const char *option, const char *text,
+			 uint64_t *ns);
+error_t options_size(struct argp_state *state, const char *option, const char *text, size_t *value);
+
+/* For commands that follow their targets. A word that is no option: the command after --, or an error. */
+error_t options_take_command(struct argp_state *state, const char *word);
+/* At the end: exactly one kind of target, or an error. */
+error_t options_check_targets(struct argp_state *state);
+
 /* "250us", "50ms", "1.5s", "2m"; also ns and h. 0, or -EINVAL. */
 int parse_duration(const char *text, uint64_t *ns);
 

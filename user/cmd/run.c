@@ -93,6 +93,9 @@ int run_open(struct run *run, struct session_options wanted)
 	wanted.warn = on_warning;
 	wanted.record = on_record;
 	wanted.ctx = run;
+	run->tells = wanted.tells ? wanted.tells : TELLS_EVERYTHING;
+	run->partial = wanted.tells != 0;
+	run->seeds = wanted.seed;
 	features_set_verbose(options->verbose);
 	err = session_open(&wanted, &run->session, why);
 	if (!err)
@@ -119,7 +122,8 @@ static void say_attached(const struct run *run)
 		used += (size_t)snprintf(
 			interpreters + used, sizeof(interpreters) - used,
 			"%sCPython %s (%zu sites, %s)", i ? ", " : ": ",
-			images->at[i]->interpreter.version, images->at[i]->table.count,
+			images->at[i]->interpreter.version,
+			sites_telling(&images->at[i]->table, run->tells),
 			session_features(run->session)->uprobe_multi ? "one link" : "single links");
 	fprintf(stderr, "genscope: attached%s\n", interpreters);
 }
@@ -166,7 +170,8 @@ void run_loop(struct run *run)
 	if (!run->options->argv) { /* a command of ours has nothing yet */
 		say_attached(run);
 		said = true;
-		session_seed(run->session);
+		if (run->seeds)
+			session_seed(run->session);
 	}
 	while (!is_over(run)) {
 		int count = session_poll(run->session, POLL_MS);
@@ -190,7 +195,8 @@ void run_loop(struct run *run)
 
 void run_end(struct run *run)
 {
-	session_reconcile(run->session, RECONCILED_MAX, &run->reconciliation);
+	if (!run->partial)
+		session_reconcile(run->session, RECONCILED_MAX, &run->reconciliation);
 	session_end_command(run->session);
 	session_detach(run->session);
 	for (int i = 0; i < DRAIN_ROUNDS && session_poll(run->session, 0) > 0; i++)

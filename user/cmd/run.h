@@ -38,6 +38,9 @@ struct run {
 	uint64_t next_tick_ns;
 	struct loss told; /* losses already handed on */
 	struct reconciliation reconciliation;
+	unsigned tells; /* as in session_options */
+	bool seeds;
+	bool partial; /* the map does not follow everything: it is not compared with memory */
 };
 
 /* What the reader made of the records, for the summary. */

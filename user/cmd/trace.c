@@ -213,8 +213,7 @@ static error_t check_locals(struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct options *options = state->input;
-	int ways;
+	error_t err;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -224,22 +223,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_CONTEXT:
 		return parse_context(state, arg);
 	case ARGP_KEY_ARG:
-		if (!state->quoted || state->next - 1 < state->quoted)
-			return options_error(state, "'%s': a command to start comes after --", arg);
-		options->argv = &state->argv[state->next - 1];
-		state->next = state->argc;
-		return 0;
+		return options_take_command(state, arg);
 	case ARGP_KEY_END:
-		ways = (options->pid_count > 0) + !!options->exe + !!options->cgroup +
-		       options->all + !!options->argv;
-		if (ways == 0)
-			return options_error(state,
-					     "no target: give -p PID, -x PATH, --cgroup PATH, "
-					     "-a or -- COMMAND");
-		if (ways > 1)
-			return options_error(state,
-					     "targets are named in more than one way: choose one");
-		return check_locals(state);
+		err = options_check_targets(state);
+		return err ? err : check_locals(state);
 	}
 	return ARGP_ERR_UNKNOWN;
 }

@@ -73,6 +73,13 @@ static void add_link(struct attachment *attachment, struct bpf_link *link)
 	attachment->links[attachment->link_count++] = link;
 }
 
+static bool is_wanted(const struct session *session, const struct found_site *site)
+{
+	unsigned tells = session->options.tells ? session->options.tells : TELLS_EVERYTHING;
+
+	return site->tells & tells;
+}
+
 #ifdef HAVE_UPROBE_MULTI
 static int attach_multi(struct session *session, struct attachment *attachment)
 {
@@ -81,14 +88,17 @@ static int attach_multi(struct session *session, struct attachment *attachment)
 	unsigned long offsets[FOUND_SITES_MAX];
 	__u64 cookies[FOUND_SITES_MAX];
 	struct bpf_link *link;
+	size_t count = 0;
 
 	for (size_t i = 0; i < image->table.count; i++) {
-		offsets[i] = image->table.at[i].file_offset;
-		cookies[i] = COOKIE(attachment->number, image->first_site + i);
+		if (!is_wanted(session, &image->table.at[i]))
+			continue;
+		offsets[count] = image->table.at[i].file_offset;
+		cookies[count++] = COOKIE(attachment->number, image->first_site + i);
 	}
 	options.offsets = offsets;
 	options.cookies = cookies;
-	options.cnt = image->table.count;
+	options.cnt = count;
 	link = bpf_program__attach_uprobe_multi(session->skeleton->progs.site_multi,
 						attachment->pid, image->open_path, NULL, &options);
 	if (!link)
@@ -112,10 +122,13 @@ static int attach_single(struct session *session, struct attachment *attachment)
 	for (size_t i = 0; i < image->table.count; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, options,
 			    .bpf_cookie = COOKIE(attachment->number, image->first_site + i));
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			session->skeleton->progs.site_single, attachment->pid, image->open_path,
-			image->table.at[i].file_offset, &options);
+		struct bpf_link *link;
 
+		if (!is_wanted(session, &image->table.at[i]))
+			continue;
+		link = bpf_program__attach_uprobe_opts(session->skeleton->progs.site_single,
+						       attachment->pid, image->open_path,
+						       image->table.at[i].file_offset, &options);
 		if (!link)
 			return -errno;
 		add_link(attachment, link);
@@ -228,6 +241,8 @@ static void note_coverage(struct session *session, const struct image_file *imag
 		session_lacks(session, "some kinds of store were not found");
 	else if (!table->has_free)
 		session_lacks(session, "frees are not seen");
+	if (session->options.steps && !table->has_returns)
+		session_lacks(session, "returns to C were not found: no steps are seen");
 	if (pid > 0 && image->interpreter.jit_built && jit_is_on(pid))
 		session_lacks(session, "the JIT is on: what it compiled is not seen");
 	if (image->interpreter.tstate_access == TSTATE_NONE)

@@ -83,6 +83,8 @@ int process_identity_of(struct session *session, pid_t pid, uint64_t *process);
 void seed_later(struct session *session, pid_t pid); /* at the next poll */
 void seed_waiting(struct session *session);
 
+bool session_sees_frees(const struct session *session);
+
 /* command.c */
 void command_step(struct session *session);
 

@@ -112,6 +112,8 @@ static void enter(const struct view *view, uint64_t address, struct seed_counts 
 
 	if (generator_read((struct remote *)&view->remote, address, &gen))
 		return;
+	if (gen.state == STATE_CLOSED && !session_sees_frees(view->session))
+		return; /* nothing would ever take it out again */
 	if (counts->objects + counts->known >=
 	    SEEDS_SHARE(bpf_map__max_entries(skeleton->maps.objects))) {
 		counts->refused++;

@@ -14,8 +14,9 @@
 
 #include "session/internal.h"
 
-#define WAKE_SHARE   8 /* wake the reader when 1/8 of the ring is used */
-#define LOCALS_SHARE 2 /* half of it is for transitions alone */
+#define WAKE_SHARE          8     /* wake the reader when 1/8 of the ring is used */
+#define STEPPED_OBJECTS_MAX 65536 /* 10 MB; tasks that run within the same while are fewer */
+#define LOCALS_SHARE        2     /* half of it is for transitions alone */
 
 void session_warn(const struct session *session, const char *format, ...)
 {
@@ -62,6 +63,20 @@ static void configure_locals(struct settings *settings, const struct session_loc
 	settings->locals_ring_bytes = (__u32)(ring / LOCALS_SHARE);
 }
 
+/* Not every end is seen then: what was not used for long leaves the map by itself. Such a map is allocated
+ * beforehand. */
+static void configure_steps(struct genscope_bpf *skeleton)
+{
+	bpf_map__set_type(skeleton->maps.objects, BPF_MAP_TYPE_LRU_HASH);
+	bpf_map__set_map_flags(skeleton->maps.objects, 0);
+	bpf_map__set_max_entries(skeleton->maps.objects, STEPPED_OBJECTS_MAX);
+}
+
+bool session_sees_frees(const struct session *session)
+{
+	return !session->options.tells || (session->options.tells & TELLS_FREE);
+}
+
 static void configure(struct session *session)
 {
 	struct genscope_bpf *skeleton = session->skeleton;
@@ -82,6 +97,14 @@ static void configure(struct session *session)
 	settings->filter_codes = options->filter_codes;
 	settings->watch_exec = options->watch_exec;
 	settings->follow_forks = 1;
+	settings->stream = !options->distributions;
+	settings->distributions = options->distributions;
+	settings->steps = options->steps;
+	settings->forget_closed = !session_sees_frees(session);
+	if (!options->distributions)
+		bpf_map__set_max_entries(skeleton->maps.distributions, 1);
+	if (options->steps)
+		configure_steps(skeleton);
 	configure_locals(settings, &options->locals, ring);
 	bpf_program__set_autoload(skeleton->progs.site_multi, session->features.uprobe_multi);
 	bpf_program__set_autoload(skeleton->progs.site_single, !session->features.uprobe_multi);
@@ -199,6 +222,14 @@ void session_set_verdict(struct session *session, uint64_t process, uint64_t add
 	entry.code = code;
 	entry.verdict = verdict;
 	bpf_map__update_elem(codes, &key, sizeof(key), &entry, sizeof(entry), BPF_EXIST);
+}
+
+int session_distributions(const struct session *session, uint32_t code, struct distributions *out)
+{
+	if (code >= bpf_map__max_entries(session->skeleton->maps.distributions))
+		return -ENOENT;
+	return bpf_map__lookup_elem(session->skeleton->maps.distributions, &code, sizeof(code), out,
+				    sizeof(*out), 0);
 }
 
 /* Hits at which the kernel did not run the program at all. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "histogram.h"
 #include "session/features.h"
 #include "session/images.h"
 #include "site.h"
@@ -34,6 +35,10 @@ struct session_options {
 	bool watch_exec;            /* later processes may become targets: --all, --cgroup */
 	unsigned context;           /* enum session_context, or-ed */
 	struct session_locals locals;
+	bool distributions; /* keep times in histograms (session_distributions) and send no transitions */
+	bool steps;         /* only outermost steps, whatever they await; goes with distributions */
+	unsigned
+		tells; /* only the sites that tell of these: enum site_tells of sites/finder.h; 0: all */
 	size_t ring_bytes;                            /* 0: default; a power of two */
 	size_t objects_max;                           /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
@@ -81,6 +86,10 @@ void session_detach(struct session *session);
 /* The reader's word on a code object: struct code_entry.verdict. */
 void session_set_verdict(struct session *session, uint64_t process, uint64_t address, uint32_t code,
 			 uint32_t verdict);
+
+/* The times of a code object so far, by the id of its record; id 0: of all that have no entry of their
+ * own. -ENOENT when it has none. */
+int session_distributions(const struct session *session, uint32_t code, struct distributions *out);
 
 struct session_stats {
 	uint64_t value[STAT_COUNT]; /* enum statistic, summed over processors */

@@ -18,6 +18,7 @@
 #include "sites/flow.h"
 #include "sites/insn.h"
 #include "sites/joins.h"
+#include "sites/returns.h"
 #include "sites/slide.h"
 #include "sites/store.h"
 
@@ -140,7 +141,7 @@ static struct found_site *add_site(struct finder *finder, const struct insn *ins
 
 /* Two stores whose probes meet at one instruction, about one object: memory tells both. */
 static bool merge(struct finder *finder, const struct insn *probe, const struct slide *slide,
-		  uint8_t role)
+		  uint8_t role, uint16_t tells)
 {
 	for (size_t i = 0; i < finder->out->count; i++) {
 		struct found_site *found = &finder->out->at[i];
@@ -151,6 +152,7 @@ static bool merge(struct finder *finder, const struct insn *probe, const struct 
 			continue;
 		if (found->site.role != role)
 			found->site.role = SITE_BOTH;
+		found->tells |= tells;
 		found->merged++;
 		return true;
 	}
@@ -172,16 +174,31 @@ static void slide_further(const struct finder *finder, const struct insn_list *l
 	*slide = further;
 }
 
+static uint16_t tells_of(const struct layout *layout, const struct store *store)
+{
+	if (store->role == SITE_RUNNING_ASYNC)
+		return TELLS_RUN | TELLS_SUSPEND;
+	if (!store->constant)
+		return TELLS_SUSPEND; /* YIELD_VALUE; and a state that is put back */
+	if (store->value == layout->created)
+		return TELLS_BIRTH;
+	if (store->value == layout->executing)
+		return TELLS_RUN;
+	return store->value == layout->completed || store->value == layout->cleared ? TELLS_CLOSE :
+										      TELLS_SUSPEND;
+}
+
 static void add_store(struct finder *finder, const struct insn_list *list,
 		      const struct store *store, const struct code_range *range)
 {
 	const struct insn *insn = &list->at[store->index];
 	struct slide slide = { .index = store->index, .reg = store->base, .addend = store->addend };
+	uint16_t tells = tells_of(&finder->interpreter->layout, store);
 	struct found_site *found;
 
 	if (!slide_forward(list, store->index + 1, store->base, store->addend, &slide))
 		slide_further(finder, list, store, &slide);
-	if (slide.emulated && merge(finder, &list->at[slide.index], &slide, store->role))
+	if (slide.emulated && merge(finder, &list->at[slide.index], &slide, store->role, tells))
 		return;
 	found = add_site(finder, &list->at[slide.index], range->start);
 	if (!found)
@@ -191,6 +208,7 @@ static void add_store(struct finder *finder, const struct insn_list *list,
 	found->site.addend = slide.addend;
 	found->site.role = store->role;
 	found->site.where = where(finder, list, store->index, range);
+	found->tells = tells;
 	if (slide.emulated)
 		found->site.from = VALUE_MEMORY;
 	else
@@ -333,6 +351,102 @@ static bool handles_generators(const struct layout *layout, const struct insn_li
 	return false;
 }
 
+/* Does control go from here to a function, directly or through the procedure linkage table? */
+static bool goes_to(const struct finder *finder, const struct insn *insn, uint64_t address,
+		    const char *symbol)
+{
+	const uint8_t *plt;
+	const char *name;
+	uint64_t at = insn->target;
+	int32_t disp;
+
+	if (insn->flow != FLOW_CALL && insn->flow != FLOW_JUMP)
+		return false;
+	if (at == address)
+		return true;
+	plt = elf_file_bytes(finder->file, at, 16);
+	if (!plt)
+		return false;
+	if (!memcmp(plt, "\xf3\x0f\x1e\xfa", 4)) /* endbr64 */
+		plt += 4, at += 4;
+	if (plt[0] == 0xf2) /* bnd */
+		plt++, at++;
+	if (plt[0] != 0xff || plt[1] != 0x25) /* jmp *slot(%rip) */
+		return false;
+	memcpy(&disp, plt + 2, sizeof(disp));
+	name = elf_file_import_at(finder->file, at + 6 + (uint64_t)(int64_t)disp);
+	return name && !strcmp(name, symbol);
+}
+
+static bool is_eval_call(const void *ctx, const struct insn *insn)
+{
+	const struct finder *finder = ctx;
+
+	return goes_to(finder, insn, finder->interpreter->eval, "_PyEval_EvalFrameDefault");
+}
+
+static bool begins_steps(const struct finder *finder, const struct store *store)
+{
+	return store->constant && store->role != SITE_RUNNING_ASYNC &&
+	       store->value == finder->interpreter->layout.executing;
+}
+
+static void tell_entry(struct finder *finder, uint64_t store)
+{
+	for (size_t i = 0; i < finder->out->count; i++)
+		if (finder->out->at[i].store == store &&
+		    finder->out->at[i].site.role != SITE_RETURN)
+			finder->out->at[i].tells |= TELLS_ENTRY;
+}
+
+static void add_return_sites(struct finder *finder, const struct insn_list *list,
+			     const struct returns *returns, uint64_t function)
+{
+	for (size_t i = 0; i < returns->count; i++) {
+		struct found_site *found =
+			add_site(finder, &list->at[returns->at[i].index], function);
+
+		if (!found)
+			return;
+		found->tells = TELLS_RETURN;
+		found->site.role = SITE_RETURN;
+		found->site.from = VALUE_MEMORY;
+		found->site.reg = returns->at[i].reg;
+		found->site.addend = returns->at[i].addend;
+		found->proof.rule = PROOF_RETURN;
+	}
+}
+
+/* Where the steps that this function begins come back to C. A store that leads to no call of the loop
+ * delegates: no frame runs there. */
+static void add_returns(struct finder *finder, const struct insn_list *list,
+			const struct code_range *range)
+{
+	struct returns found[RETURNS_MAX];
+	struct store store;
+	size_t count = 0;
+
+	if (in_eval(finder, range))
+		return;
+	for (size_t i = 0; i < list->count && count < RETURNS_MAX; i++)
+		if (store_decode(&finder->interpreter->layout, list, i, &store) &&
+		    begins_steps(finder, &store) &&
+		    returns_find(list, &store, is_eval_call, finder, &found[count]))
+			add_return_sites(finder, list, &found[count++], range->start);
+	finder->out->has_returns |= count > 0;
+	for (size_t i = 0; i < list->count && count; i++) {
+		bool leads = false;
+
+		if (!store_decode(&finder->interpreter->layout, list, i, &store) ||
+		    !begins_steps(finder, &store))
+			continue;
+		for (size_t k = 0; k < count; k++)
+			leads |= found[k].first == i || returns_are_of(list, &store, &found[k]);
+		if (leads)
+			tell_entry(finder, list->at[i].address);
+	}
+}
+
 static int scan_candidate(struct finder *finder, size_t index)
 {
 	const struct code_range *range = &finder->ranges[index];
@@ -367,34 +481,9 @@ static int scan_candidate(struct finder *finder, size_t index)
 			add_store(finder, &list, &store, range);
 	}
 	err = cut_stores(finder, &list, first);
+	add_returns(finder, &list, range);
 	insn_list_free(&list);
 	return err;
-}
-
-/* Does control go to PyObject_GC_Del from here, directly or through the procedure linkage table? */
-static bool goes_to_gc_del(const struct finder *finder, const struct insn *insn)
-{
-	const uint8_t *plt;
-	const char *name;
-	uint64_t at = insn->target;
-	int32_t disp;
-
-	if (insn->flow != FLOW_CALL && insn->flow != FLOW_JUMP)
-		return false;
-	if (at == finder->interpreter->gc_del)
-		return true;
-	plt = elf_file_bytes(finder->file, at, 16);
-	if (!plt)
-		return false;
-	if (!memcmp(plt, "\xf3\x0f\x1e\xfa", 4)) /* endbr64 */
-		plt += 4, at += 4;
-	if (plt[0] == 0xf2) /* bnd */
-		plt++, at++;
-	if (plt[0] != 0xff || plt[1] != 0x25) /* jmp *slot(%rip) */
-		return false;
-	memcpy(&disp, plt + 2, sizeof(disp));
-	name = elf_file_import_at(finder->file, at + 6 + (uint64_t)(int64_t)disp);
-	return name && !strcmp(name, "PyObject_GC_Del");
 }
 
 static int decode_function(const struct finder *finder, uint64_t address, struct insn_list *list)
@@ -422,12 +511,13 @@ static int add_free(struct finder *finder)
 	for (size_t i = 0; i < list.count; i++) {
 		struct found_site *found;
 
-		if (!goes_to_gc_del(finder, &list.at[i]))
+		if (!goes_to(finder, &list.at[i], finder->interpreter->gc_del, "PyObject_GC_Del"))
 			continue;
 		found = add_site(finder, &list.at[i], dealloc);
 		if (!found)
 			continue;
 		found->site.role = SITE_FREE;
+		found->tells = TELLS_FREE;
 		found->site.reg = GPR_RDI;
 		finder->out->has_free = true;
 	}
@@ -462,6 +552,7 @@ static int add_entry(struct finder *finder, uint64_t address, uint8_t role, uint
 	found = add_site(finder, &list.at[slide.index], address);
 	if (found) {
 		found->site.role = role;
+		found->tells = role == SITE_CAUSE ? TELLS_CAUSE : TELLS_CODE_FREE;
 		found->site.via = via;
 		found->site.stack = (__u16)slide.stack;
 		found->site.reg = slide.reg;
@@ -526,6 +617,15 @@ int sites_find(const struct elf_file *file, const struct interpreter *interprete
 	joins_free(&finder->joins);
 	free(finder);
 	return err;
+}
+
+size_t sites_telling(const struct site_table *table, unsigned tells)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++)
+		count += (table->at[i].tells & tells) != 0;
+	return count;
 }
 
 const char *sites_function_name(const struct elf_file *file, const struct interpreter *interpreter,

@@ -48,6 +48,9 @@ void sites_proof_text(const struct found_site *site, char *out, size_t room)
 		snprintf(out, room, "before the store: %u instructions in a straight line",
 			 proof->passed);
 		return;
+	case PROOF_RETURN:
+		snprintf(out, room, "behind the call of the evaluation loop, in a straight line");
+		return;
 	case PROOF_EDGES:
 		edges_text(site, out, room);
 		return;

@@ -159,6 +159,22 @@ bool slide_by_copies(const struct insn_list *list, size_t from, uint8_t reg, int
 	return slide(list, from, reg, aliases, out);
 }
 
+bool slide_find_copy(const struct insn_list *list, size_t from, uint8_t reg, int32_t addend,
+		     uint16_t mask, uint8_t *out_reg, int32_t *out_addend)
+{
+	struct aliases aliases = { .valid = (uint16_t)(1u << reg) };
+
+	aliases.addend[reg] = addend;
+	if (from < list->count)
+		find_copies(list, from, &aliases, reg);
+	aliases.valid &= mask;
+	*out_reg = choose(&aliases, reg);
+	if (*out_reg == INSN_NO_REG)
+		return false;
+	*out_addend = aliases.addend[*out_reg];
+	return true;
+}
+
 const char *slide_stop_text(uint8_t stop)
 {
 	switch (stop) {

@@ -44,6 +44,11 @@ bool slide_forward(const struct insn_list *list, size_t from, uint8_t reg, int32
 bool slide_by_copies(const struct insn_list *list, size_t from, uint8_t reg, int32_t addend,
 		     struct slide *out);
 
+/* A register of those in `mask` (bits 1 << enum site_register) that holds the object at `from`: `reg` itself, or
+ * a copy made in the straight line before. False: none is known to. */
+bool slide_find_copy(const struct insn_list *list, size_t from, uint8_t reg, int32_t addend,
+		     uint16_t mask, uint8_t *out_reg, int32_t *out_addend);
+
 const char *slide_stop_text(uint8_t stop);
 
 #endif
