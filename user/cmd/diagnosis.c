@@ -235,7 +235,9 @@ static void site_json(struct writer *writer, const struct diagnosis *d,
 	describe(d, found, what);
 	instruction_at(d, found->store, store);
 	instruction_at(d, found->site.address, probed);
-	writer_printf(writer, "{\"address\":\"0x%llx\",", (unsigned long long)found->site.address);
+	writer_printf(writer, "{\"address\":\"0x%llx\",\"file_offset\":\"0x%llx\",",
+		      (unsigned long long)found->site.address,
+		      (unsigned long long)found->file_offset);
 	put_json_text(writer, "function",
 		      sites_function_name(d->image->elf, &d->image->interpreter, found));
 	writer_printf(writer, ",\"function_address\":\"0x%llx\",\"store_address\":\"0x%llx\",",
