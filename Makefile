@@ -55,7 +55,7 @@ ASAN    := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/asan/%.o))
 UNIT    := $(UNIT_C:%.c=$(BUILD)/asan/%.o) $(UNIT_X:%.c=$(BUILD)/asan/%.o)
 FUZZOBJ := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/fuzz/%.o))
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts,$(d)/*.c $(d)/*.h)) \
+FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
 .PHONY: all deps demo check check-build check-run unit layouts fuzz fuzz-smoke live interpreters bench install uninstall \
@@ -104,6 +104,21 @@ $(BUILD)/fuzz/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(COMPILE) -Itests/unit -Ibpf -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link -c $< -o $@
 
+# --- what `make bench` compares with: empty BPF programs -------------------------------------------------------------
+
+$(BUILD)/bench/floor.bpf.o: tests/bench/floor.bpf.c $(BUILD)/toolchain
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+$(BUILD)/bench/floor.skel.h: $(BUILD)/bench/floor.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name floor_bpf > $@
+
+$(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/bench/floor.skel.h
+	$(call say,CC,$<)
+	$(Q)$(CC) $(COMPILE) $(CFLAGS) $(LDFLAGS) $< -lbpf -lelf -lz -o $@
+
 # Rewritten only when what it says changes, so that another libbpf, compiler or version rebuilds everything.
 $(BUILD)/toolchain: FORCE
 	@tests/setup/deps.sh missing build
@@ -117,7 +132,7 @@ $(BUILD)/revision: FORCE
 REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
 $(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
 
--include $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+-include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -187,10 +202,12 @@ live: all
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
 	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
 
-bench: all
+# BENCH is what tests/bench/run.py is told besides: make bench BENCH='-k 3.14 -w echo'
+bench: all $(BUILD)/bench/floor
+	@tests/setup/deps.sh install bench || echo 'make bench: going on without bpftrace' >&2
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
-	@[ -e tests/bench/run.py ] || { echo 'make bench: there is no tests/bench/run.py yet' >&2; exit 1; }
-	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
+	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --floor $(BUILD)/bench/floor \
+	    --interpreters $(BUILD)/interpreters.tsv --json $(BUILD)/bench.json $(BENCH)
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
@@ -236,7 +253,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
-  make bench       measurements
+  make bench       what tracing costs, beside an empty probe and other tools; BENCH='-k 3.14 -w echo' for a part
   make format      clang-format every file
   make lint        clang-format and clang-tidy; silent when clean
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 # deps.sh install GROUP   as root on Debian 12 or 13: install what is missing, and nothing if nothing is
 # deps.sh missing GROUP   say in one line what is missing, install nothing; exit 1 if something is
-# GROUP is build (make, make demo), lint, or all (make check, too).
+# GROUP is build (make, make demo), lint, bench (bpftrace, for comparison), or all (make check, too).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/apt.sh"
 
 build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev pkg-config git python3"
 lint_packages="clang-format clang-tidy"
+bench_packages="bpftrace"
 check_packages="libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates"
 
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
@@ -94,6 +95,7 @@ install() {
 	case $1 in
 	build) packages=$build_packages ;;
 	lint) packages=$lint_packages ;;
+	bench) packages=$bench_packages ;;
 	*) packages="$build_packages $check_packages $lint_packages" ;;
 	esac
 	if ! command -v apt-get >/dev/null; then
@@ -117,6 +119,6 @@ install() {
 
 case ${1:-}-${2:-} in
 missing-*) missing "$2" ;;
-install-build | install-lint | install-all) install "$2" ;;
-*) echo "usage: deps.sh install|missing build|lint|all" >&2; exit 2 ;;
+install-build | install-lint | install-bench | install-all) install "$2" ;;
+*) echo "usage: deps.sh install|missing build|lint|bench|all" >&2; exit 2 ;;
 esac
