@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures genscope: run.py --genscope BINARY --interpreters FILE [--json FILE].
+"""Measures what genscope costs, beside an empty BPF program and other tools.
 
 Not a test: nothing here fails because a machine is slow. What is compared is compared in pairs within
 one run. A figure that could not be measured is said to be missing.
@@ -8,157 +8,130 @@ one run. A figure that could not be measured is said to be missing.
 import argparse
 import json
 import os
-import signal
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
+import types
 
+import figures
+import goals
+import life
+import pairs
 import ps
-from target import Target, interpreters
+import slots
+import table
+from modes import all_modes
+from target import interpreters
+from workloads import WORKLOADS
 
-ROUNDS = 5
-BUSY_SECONDS = 2.0
-
-
-class Tracer:
-    """genscope trace on a pid, attached."""
-
-    def __init__(self, genscope, pids, output, extra=()):
-        self.started = time.monotonic()
-        targets = [word for pid in pids for word in ("-p", str(pid))]
-        self.process = subprocess.Popen(
-            [genscope, "trace", "--json", "-o", output, *targets, *extra],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        if not line.startswith("genscope: attached"):
-            raise RuntimeError(line.strip())
-        self.attached = time.monotonic()
-
-    def end(self, interrupt=True):
-        """Wait status, seconds to the end, maximum resident kilobytes, processor seconds."""
-        start = time.monotonic()
-        if interrupt:
-            self.process.send_signal(signal.SIGINT)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        return time.monotonic() - start, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
+WITH_EVERY_MODE = ("for", "echo")
+PS_BY_DEFAULT = "3.14"      # it takes a minute, and the others differ little
 
 
-def summary_of(path):
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 8192))
-        return json.loads(file.read().splitlines()[-1])
+def arguments():
+    names = [mode.name for mode in all_modes()] + ["life", "ps"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--genscope", required=True)
+    parser.add_argument("--floor", required=True, help="the empty BPF programs, built by make bench")
+    parser.add_argument("--interpreters", required=True, help="a list made by tests/interpreters.sh")
+    parser.add_argument("--json", default="build/bench.json", metavar="FILE")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N", help="of each mode with each workload, at most")
+    parser.add_argument("--budget", type=float, default=300, metavar="SECONDS",
+                        help="for all pairs: where it runs short, there are fewer of them (default: %(default)s)")
+    parser.add_argument("--all", action="store_true", help="every build, not one of each version")
+    parser.add_argument("-k", default="", metavar="NAME", help="only interpreters whose name contains this")
+    parser.add_argument("-w", action="append", choices=WORKLOADS, metavar="WORKLOAD",
+                        help=f"only this one of {', '.join(WORKLOADS)}")
+    parser.add_argument("-m", action="append", choices=names, metavar="MODE",
+                        help=f"only this one of {', '.join(names)}; floor is always measured with others")
+    return parser.parse_args()
 
 
-def measure_analysis(genscope, binary, root):
-    path = (root or "") + binary
-    values = []
-    for _ in range(ROUNDS):
-        out = subprocess.run([genscope, "doctor", "--json", path], capture_output=True, text=True)
-        if out.returncode:
-            return None
-        values.append(json.loads(out.stdout)["analysis_ms"])
-    return statistics.median(values)
+def sites_of(genscope, binary, root):
+    """Where genscope puts its probes, in which file; and where the types' own functions are."""
+    out = subprocess.run([genscope, "doctor", "--json", (root or "") + binary], capture_output=True, text=True,
+                         check=False)
+    if out.returncode:
+        raise RuntimeError(out.stderr.strip())
+    told = json.loads(out.stdout)
+    return types.SimpleNamespace(
+        path=told["interpreter"]["path"], version=told["interpreter"]["version"],
+        offsets=[site["file_offset"] for site in told["sites"]],
+        stepped=sum(site["mode"] == "stepped" for site in told["sites"]), slots=slots.find(binary, root))
 
 
-def measure_start_and_end(genscope, binary, root):
-    """Seconds from start to the first event, and from SIGINT to the end, on a busy target."""
-    starts, ends = [], []
-    for _ in range(ROUNDS):
-        target = Target(binary, root, "busy.py", 1, 30)
-        target.go()
-        tracer = Tracer(genscope, [target.pid], "-")
-        tracer.process.stdout.readline()
-        starts.append(time.monotonic() - tracer.started)
-        # keep reading, or the tracer would wait for the pipe
-        reader = subprocess.Popen(["cat"], stdin=tracer.process.stdout, stdout=subprocess.DEVNULL)
-        ends.append(tracer.end()[0])
-        reader.wait()
-        target.kill()
-    return statistics.median(starts), statistics.median(ends)
+def chosen_modes(args, workload):
+    modes = all_modes()
+    if args.m:
+        return [mode for mode in modes if mode.name in (*args.m, "floor")] if set(args.m) - {"life", "ps"} else []
+    return [mode for mode in modes if mode.everywhere or workload in WITH_EVERY_MODE]
 
 
-def untraced(binary, root, threads):
-    target = Target(binary, root, "busy.py", threads, BUSY_SECONDS)
-    target.go()
-    done = target.result()
-    return done["seconds"] / done["transitions"]
+class Budget:
+    """Seconds for pairs, shared evenly by what is still to be measured."""
+
+    def __init__(self, seconds, parts):
+        self.left, self.parts = seconds, parts
+
+    def take(self):
+        return self.left / max(1, self.parts)
+
+    def spent(self, seconds):
+        self.left, self.parts = max(0, self.left - seconds), self.parts - 1
 
 
-def measure_rate(genscope, binary, root, threads, processes, folder):
-    """Full rate into a file: what was lost, what it took."""
-    plain = untraced(binary, root, threads)
-    targets = [Target(binary, root, "busy.py", threads, BUSY_SECONDS) for _ in range(processes)]
-    output = os.path.join(folder, "busy.jsonl")
-    tracer = Tracer(genscope, [target.pid for target in targets], output)
-    for target in targets:
-        target.go()
-    done = [target.result() for target in targets]
-    _, kilobytes, processor = tracer.end(interrupt=False)
-    summary = summary_of(output)
-    os.unlink(output)
-    made = sum(one["transitions"] for one in done)
-    traced = max(one["seconds"] for one in done) / made * processes
-    lost = sum(summary["lost"].values())
-    return {
-        "transitions": made,
-        "events": summary["events"],
-        "hits_per_second": summary["hits"] / max(one["seconds"] for one in done),
-        "hits_per_transition": summary["hits"] / made,
-        "stepped_share": summary["stepped_hits"] / summary["hits"],
-        "lost": lost,
-        "anomalies": summary["anomalies"],
-        "closes": summary["closes"],
-        "untraced_ns": plain * 1e9,
-        "traced_ns": traced * 1e9,
-        "tracer_us_per_event": processor / summary["events"] * 1e6 if summary["events"] else None,
-        "rss_mib": kilobytes / 1024,
-    }
+def measure_costs(args, where, sites, budget, folder):
+    bench = types.SimpleNamespace(genscope=args.genscope, floor=args.floor, folder=folder, pairs=args.pairs)
+    rows, known = {}, None
+    for workload in args.w or WORKLOADS:
+        modes, start = chosen_modes(args, workload), time.monotonic()
+        if not modes:
+            continue
+        try:
+            known = pairs.compare(bench, where, sites, workload, modes, known, budget.take())
+            rows[workload] = figures.of_workload(known, [mode.name for mode in modes])
+        except (RuntimeError, OSError) as error:
+            rows[workload] = {"missing": str(error)}
+        budget.spent(time.monotonic() - start)
+        table.workload(workload, rows[workload])
+    return rows
 
 
-def report(name, row):
-    print(f"{name:12} analysis {row['analysis_ms']:.0f} ms   first event {row['start_ms']:.0f} ms   "
-          f"end {row['end_ms']:.0f} ms")
-    for load, rate in row["rates"].items():
-        print(f"  {load:22} {rate['hits_per_second'] / 1e3:7.0f} k hits/s  lost {rate['lost']}  "
-              f"anomalies {rate['anomalies']}  stepped {rate['stepped_share']:.0%}  "
-              f"per transition {rate['untraced_ns']:.0f} -> {rate['traced_ns']:.0f} ns  "
-              f"tracer {rate['tracer_us_per_event']:.2f} us/event  RSS {rate['rss_mib']:.0f} MiB")
-    sys.stdout.flush()
+def wants(args, what, name):
+    return what in args.m if args.m else what != "ps" or PS_BY_DEFAULT in name
+
+
+def measure_interpreter(args, name, where, budget, folder):
+    row = {}
+    try:
+        sites = sites_of(args.genscope, *where)
+        row |= {"version": sites.version, "path": sites.path, "sites": len(sites.offsets), "stepped": sites.stepped}
+        table.interpreter(name, row)
+        row["workloads"] = measure_costs(args, where, sites, budget, folder)
+        for what, module, extra in (("life", life, (folder,)), ("ps", ps, ())):
+            if wants(args, what, name):
+                row[what] = module.measure(args.genscope, *where, *extra)
+                module.report(row[what])
+    except (RuntimeError, OSError) as error:
+        row["missing"] = str(error)
+        print(f"{name}: missing: {error}", flush=True)
+    return row
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--genscope", required=True)
-    parser.add_argument("--interpreters", required=True)
-    parser.add_argument("--json", default="build/bench.json")
-    parser.add_argument("-k", default="", help="only interpreters whose name contains this")
-    args = parser.parse_args()
-    rows = {}
+    args, start = arguments(), time.monotonic()
+    chosen = [one for one in interpreters(args.interpreters, args.all) if args.k in one[0]]
+    budget, rows = Budget(args.budget, len(chosen) * len(args.w or WORKLOADS)), {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, binary, root in interpreters(args.interpreters):
-            if args.k not in name:
-                continue
-            start, end = measure_start_and_end(args.genscope, binary, root)
-            rows[name] = {
-                "analysis_ms": measure_analysis(args.genscope, binary, root),
-                "start_ms": start * 1e3,
-                "end_ms": end * 1e3,
-                "rates": {
-                    "two threads": measure_rate(args.genscope, binary, root, 2, 1, folder),
-                    "two processes": measure_rate(args.genscope, binary, root, 1, 2, folder),
-                },
-                "ps": ps.measure(args.genscope, binary, root),
-            }
-            report(name, rows[name])
-            ps.report(rows[name]["ps"])
+        for name, binary, root in chosen:
+            rows[name] = measure_interpreter(args, name, (binary, root), budget, folder)
+    judged = goals.judge({name: row.get("workloads", {}) for name, row in rows.items()})
+    goals.report(judged)
+    print("\n" + table.LEGEND, end="")
+    os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
     with open(args.json, "w") as file:
-        json.dump(rows, file, indent=1)
-    print(f"JSON: {args.json}")
+        json.dump({"load": os.getloadavg(), "interpreters": rows, "goals": judged}, file, indent=1)
+    print(f"JSON: {args.json}; {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
