@@ -10,6 +10,11 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+def more_than_noise(value):
+    """A cost below nothing is the machine's noise."""
+    return value if value is not None and value > 0 else None
+
+
 def spread(values):
     return [min(values), max(values)] if values else None
 
@@ -32,7 +37,8 @@ def over_floor(samples, floor):
 def tracer_seconds(samples, control):
     """Processor time of the tool for an event. A few events would drown in the noise of its start."""
     told = [sample for sample in samples if sample.get("events", 0) >= ENOUGH_EVENTS]
-    return None if control is None else median([(sample["cpu"] - control) / sample["events"] for sample in told])
+    return None if control is None else more_than_noise(
+        median([(sample["cpu"] - control) / (sample["events"] * sample["turns"]) for sample in told]))
 
 
 def of_mode(results, name):
@@ -46,8 +52,8 @@ def of_mode(results, name):
         "pairs": len(samples),
         "slowdown": median(slowdowns), "slowdown_spread": spread(slowdowns),
         "cpu_slowdown": median(by_processor),
-        "ns_per_hit": median([cost_ns(sample) for sample in samples]),
-        "over_floor": median(over_floor(samples, results.samples.get("floor", []))),
+        "ns_per_hit": more_than_noise(median([cost_ns(sample) for sample in samples])),
+        "over_floor": more_than_noise(median(over_floor(samples, results.samples.get("floor", [])))),
         "hits_per_transition": median([ratio(sample.get("hits"), sample["transitions"]) for sample in samples]),
         "stepped_share": median([ratio(sample.get("stepped_hits"), sample.get("hits")) for sample in samples]),
         "events_seen": median([ratio(sample.get("events"), sample["transitions"]) for sample in samples]),

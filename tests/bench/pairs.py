@@ -41,7 +41,8 @@ def unwatched(scene):
 
 
 def watched(mode, scene):
-    """One watched measurement: seconds a round, and all that is known of it; counts are those of a round."""
+    """One watched measurement: seconds a round, and all that is known of it. Counts are those of a round; cpu, of the
+    tool, is that of all turns."""
     watch = mode.start(scene)
     try:
         told = rounds(scene, mode.command, mode.turns)
@@ -52,11 +53,11 @@ def watched(mode, scene):
     saw = mode.end(watch, scene)
     if "calls" in told:
         saw["hits"] = told["calls"]
-    for key in ("hits", "events", "cpu", "stepped_hits"):
+    for key in ("hits", "events", "stepped_hits", "resumes"):
         if saw.get(key) is not None:
             saw[key] /= mode.turns
-    return {"traced": told["seconds"], "traced_cpu": told["cpu_seconds"], "transitions": told["transitions"],
-            "true_resumes": told["resumes"], **saw}
+    return {"traced": told["seconds"], "traced_cpu": told["cpu_seconds"], "turns": mode.turns,
+            "transitions": told["transitions"], "true_resumes": told["resumes"], **saw}
 
 
 def control_of(mode, scene, times):
