@@ -119,6 +119,25 @@ static long forget_object(void *map, struct object_key *key, struct object *obje
 	return 0;
 }
 
+static long forget_any_object(void *map, struct object_key *key, struct object *object,
+			      struct forget *forget)
+{
+	bpf_map_delete_elem(&objects, key);
+	forget->forgotten++;
+	return 0;
+}
+
+/* All that is known of objects: run by the user side before probes come back. */
+SEC("syscall")
+int forget_objects(struct forget *forget)
+{
+	struct forget local = {};
+
+	bpf_for_each_map_elem(&objects, forget_any_object, &local, 0);
+	forget->forgotten = local.forgotten;
+	return 0;
+}
+
 static long forget_code(void *map, struct code_key *key, struct code_entry *entry,
 			struct forget *forget)
 {

@@ -713,8 +713,10 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	struct thread *thread;
 	u32 image;
 
-	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)])
-		return; /* before the run or after it */
+	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
+		count(STAT_UNWATCHED); /* before the run or after it */
+		return;
+	}
 	count(STAT_HITS);
 	count_site(site_hits, hit.site_index);
 	hit.site = bpf_map_lookup_elem(&sites, &hit.site_index);
@@ -738,8 +740,8 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	hit.process = process_identity(task);
 	hit.tid = task->pid;
 	hit.now = bpf_ktime_get_ns();
-	if (thread->process != hit.process) {
-		struct thread none = { .process = hit.process };
+	if (thread->process != hit.process || thread->epoch != watch_epoch) {
+		struct thread none = { .process = hit.process, .epoch = watch_epoch };
 
 		*thread = none;
 	}

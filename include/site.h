@@ -134,7 +134,8 @@ enum statistic {
 	STAT_CODES_LOST = 12, /* code records that found the ring full (tried again later) */
 	STAT_PROCESSES_LOST = 13,
 	STAT_LOCALS_LOST = 14, /* transitions that came without their locals: the ring was full */
-	STAT_COUNT = 15,
+	STAT_UNWATCHED = 15,   /* hits while probes came or went; not in STAT_HITS */
+	STAT_COUNT = 16,
 };
 
 #define ATTACHMENTS_MAX           4096

@@ -28,6 +28,7 @@ enum long_only {
 	OPTION_MAX_ITEMS,
 	OPTION_MAX_STRING,
 	OPTION_MAX_NAMES,
+	OPTION_MAX_OVERHEAD,
 };
 
 int parse_duration(const char *text, uint64_t *ns)
@@ -256,6 +257,20 @@ static error_t parse_duration_filter(int key, char *arg, struct argp_state *stat
 	return ARGP_ERR_UNKNOWN;
 }
 
+static error_t set_percent(struct argp_state *state, const char *option, const char *text,
+			   double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	if (*end == '%')
+		end++;
+	if (*text < '0' || *text > '9' || *end || !isfinite(*value) || *value <= 0 || *value > 100)
+		return options_error(state, "%s: '%s' is no percentage like 1 or 0.5", option,
+				     text);
+	return 0;
+}
+
 static error_t parse_limit(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -265,6 +280,8 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
 		return options_duration(state, "--duration", arg, &options->duration_ns);
 	case 'n':
 		return set_number(state, "--max-events", arg, UINT64_MAX, &options->max_events);
+	case OPTION_MAX_OVERHEAD:
+		return set_percent(state, "--max-overhead", arg, &options->max_overhead);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -395,6 +412,8 @@ static const struct argp_option limit_options[] = {
 	{ 0, 0, 0, 0, "Limits:", 4 },
 	{ "duration", 'd', "DUR", 0, "end after this time", 0 },
 	{ "max-events", 'n', "N", 0, "end after this many transitions", 0 },
+	{ "max-overhead", OPTION_MAX_OVERHEAD, "PERCENT", 0,
+	  "of the targets' processor time; over it, probes come off for a while", 0 },
 	{ 0 },
 };
 

@@ -31,6 +31,7 @@ struct options {
 	uint64_t min_run_ns, min_suspended_ns;
 	/* limits */
 	uint64_t duration_ns, max_events; /* 0: none */
+	double max_overhead;              /* percent of the targets' processor time; 0: no limit */
 	/* output */
 	const char *output;
 	bool json, quiet, verbose;

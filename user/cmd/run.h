@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cmd/options.h"
+#include "session/budget.h"
 #include "session/seed.h"
 #include "session/session.h"
 #include "sink/sink.h"
@@ -25,6 +26,8 @@ struct run_ops {
 	void (*tick)(void *ctx, uint64_t now_ns);
 	/* Losses since the last call. May be NULL. */
 	void (*lost)(void *ctx, uint64_t now_ns, const struct loss *since);
+	/* Probes went off, or came on again: between the two nothing is seen. May be NULL. */
+	void (*duty)(void *ctx, uint64_t now_ns, bool on);
 	/* Has the command had enough? May be NULL. */
 	bool (*enough)(const void *ctx);
 };
@@ -40,6 +43,8 @@ struct run {
 	struct reconciliation reconciliation;
 	unsigned tells; /* as in session_options */
 	bool seeds;
+	struct budget budget; /* --max-overhead */
+	bool paused;          /* probes are off to keep it */
 	bool partial; /* the map does not follow everything: it is not compared with memory */
 };
 

@@ -90,6 +90,14 @@ static void on_lost(void *ctx, uint64_t now_ns, const struct loss *since)
 	trace->sink.ops->lost(&trace->sink, now_ns, since);
 }
 
+static void on_duty(void *ctx, uint64_t now_ns, bool on)
+{
+	struct trace *trace = ctx;
+
+	if (trace->sink.ops->duty)
+		trace->sink.ops->duty(&trace->sink, now_ns, on);
+}
+
 static bool has_enough(const void *ctx)
 {
 	const struct trace *trace = ctx;
@@ -102,6 +110,7 @@ static const struct run_ops trace_ops = {
 	.idle = on_idle,
 	.tick = on_tick,
 	.lost = on_lost,
+	.duty = on_duty,
 	.enough = has_enough,
 };
 

@@ -180,11 +180,33 @@ static void set_watched(struct session *session, const struct attachment *attach
 			 __ATOMIC_SEQ_CST);
 }
 
-static void destroy(struct session *session, struct attachment *attachment)
+void attachment_detach(struct session *session, struct attachment *attachment)
 {
 	set_watched(session, attachment, false);
 	for (size_t i = 0; i < attachment->link_count; i++)
 		bpf_link__destroy(attachment->links[i]);
+	attachment->link_count = 0;
+}
+
+int attachment_attach(struct session *session, struct attachment *attachment, char *why)
+{
+	int err = session->features.uprobe_multi ? attach_multi(session, attachment) :
+						   attach_single(session, attachment);
+
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s",
+			 attachment->image->path, strerror(-err));
+		return err;
+	}
+	if (session->options.context)
+		attach_context(session, attachment);
+	set_watched(session, attachment, true);
+	return 0;
+}
+
+static void destroy(struct session *session, struct attachment *attachment)
+{
+	attachment_detach(session, attachment);
 	free(attachment);
 }
 
@@ -261,25 +283,22 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 		return -ENOMEM;
 	attachment->image = image;
 	attachment->pid = pid;
+	*why = 0;
 	err = take_number(session, &attachment->number);
 	if (!err)
 		err = publish(session, image);
-	if (!err && session->features.uprobe_multi)
-		err = attach_multi(session, attachment);
-	else if (!err)
-		err = attach_single(session, attachment);
+	if (!err && !session->paused)
+		err = attachment_attach(session, attachment, why);
 	if (!err)
 		err = remember(session, attachment);
 	if (err) {
-		snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s", image->path,
-			 strerror(-err));
+		if (!*why)
+			snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s",
+				 image->path, strerror(-err));
 		destroy(session, attachment);
 		return err;
 	}
-	if (session->options.context)
-		attach_context(session, attachment);
 	note_coverage(session, image, pid);
-	set_watched(session, attachment, true);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct session {
 	struct images images;
 	struct attachment **attachments;
 	size_t attachment_count, attachment_room;
+	bool paused;    /* no probes for now */
 	pid_t *targets; /* alive */
 	size_t target_count, target_room;
 	struct later later[LATER_MAX];
@@ -64,6 +65,9 @@ struct session {
 
 /* attach.c */
 int attach_image(struct session *session, struct image_file *image, pid_t pid, char *why);
+/* Its probes alone; it stays remembered. `why` as in session.h. */
+int attachment_attach(struct session *session, struct attachment *attachment, char *why);
+void attachment_detach(struct session *session, struct attachment *attachment);
 void detach_process(struct session *session, pid_t pid);
 void detach_all(struct session *session);
 bool is_attached(const struct session *session, const struct image_file *image, pid_t pid);

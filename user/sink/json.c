@@ -286,6 +286,17 @@ static void json_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 	writer_used(sink->writer, out);
 }
 
+static void json_duty(struct sink *sink, uint64_t ts_ns, bool on)
+{
+	char *out = writer_room(sink->writer, LINE_BYTES);
+
+	out = put_u64(PUT(out, "{\"type\":\"duty\",\"ts_ns\":"), ts_ns);
+	out = put_time(sink, PUT(out, ",\"time\":"), ts_ns);
+	out = put_word(PUT(out, ",\"probes\":"), on ? "true" : "false");
+	out = PUT(out, "}\n");
+	writer_used(sink->writer, out);
+}
+
 static char *put_locals_counts(char *out, const struct locals_counts *counts)
 {
 	if (!counts->asked)
@@ -315,6 +326,7 @@ static void json_end(struct sink *sink, const struct summary *s)
 	out = put_u64(PUT(out, ",\"reconciled\":"), s->reconciled);
 	out = put_u64(PUT(out, ",\"disagreements\":"), s->disagreements);
 	out = put_u64(PUT(out, ",\"duration_ns\":"), s->duration_ns);
+	out += sprintf(out, ",\"duty_ratio\":%.4f", s->duty_ratio);
 	out = put_word(PUT(out, ",\"closes\":"), s->closes ? "true" : "false");
 	out = put_locals_counts(out, &s->locals);
 	out = json_escape(PUT(out, ",\"coverage\":\""), s->coverage, strlen(s->coverage));
@@ -326,5 +338,6 @@ const struct sink_ops sink_json = {
 	.begin = json_begin,
 	.event = json_event,
 	.lost = json_lost,
+	.duty = json_duty,
 	.end = json_end,
 };

@@ -162,6 +162,13 @@ static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 		      (unsigned long long)since->fault);
 }
 
+static void text_duty(struct sink *sink, uint64_t ts_ns, bool on)
+{
+	put_clock(sink, ts_ns);
+	writer_puts(sink->writer,
+		    on ? "probes are on again\n" : "probes are off, to keep --max-overhead\n");
+}
+
 static void text_end(struct sink *sink, const struct summary *s)
 {
 	uint64_t lost = s->lost.ring + s->lost.map_full + s->lost.fault;
@@ -180,6 +187,9 @@ static void text_end(struct sink *sink, const struct summary *s)
 	writer_printf(sink->writer, "anomalies %llu, single-stepped hits %llu, coverage: %s\n",
 		      (unsigned long long)s->anomalies, (unsigned long long)s->stepped_hits,
 		      s->coverage);
+	if (s->duty_ratio < 1)
+		writer_printf(sink->writer, "probes were on %.1f %% of the time (--max-overhead)\n",
+			      s->duty_ratio * 100);
 	if (s->seeded || s->reconciled)
 		writer_printf(
 			sink->writer,
@@ -206,5 +216,6 @@ const struct sink_ops sink_text = {
 	.begin = text_begin,
 	.event = text_event,
 	.lost = text_lost,
+	.duty = text_duty,
 	.end = text_end,
 };

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SESSION_DUTY_H
+#define GENSCOPE_SESSION_DUTY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "session/session.h"
+
+/*
+ * Taking all probes off for a while, and putting them on again. What was known of objects is forgotten
+ * then, and entered anew from memory if the session seeds: a state that was not followed is worth nothing.
+ * Targets, forks and execs are followed all the same.
+ */
+
+void session_pause(struct session *session);
+/* 0 or -errno; `why` (IMAGE_WHY_MAX bytes) says what failed. */
+int session_resume(struct session *session, char *why);
+
+/* Processor time of the targets that are alive, in nanoseconds. */
+uint64_t session_targets_cpu_ns(const struct session *session);
+
+#endif
