@@ -296,7 +296,7 @@ static __always_inline u8 cause_of(const struct hit *hit, const struct thread *t
 static __always_inline void frame_entered(const struct hit *hit, struct thread *thread,
 					  struct object *object)
 {
-	u8 via = cause_of(hit, thread, object, STATE_RUNNING);
+	u8 via = settings.stream ? cause_of(hit, thread, object, STATE_RUNNING) : VIA_UNKNOWN;
 	bool delegates = false;
 
 	if (hit->site->where != SITE_IN_EVAL && object->yields_from &&
@@ -334,6 +334,8 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 	u64 raised;
 
 	pop(thread, object, hit->gen, hit->now);
+	if (!settings.stream) /* nobody asks how it ended */
+		return;
 	thread->delegated_via = VIA_UNKNOWN;
 	if (to == STATE_SUSPENDED) {
 		object->exit_via = object->kind == KIND_COROUTINE ? VIA_AWAIT : VIA_YIELD;
@@ -375,12 +377,13 @@ static __always_inline void follow_frame(const struct hit *hit, struct thread *t
 	if (!legal_change(from, to))
 		anomaly(hit);
 	if (from == STATE_RUNNING) {
-		object->instruction = instruction_of(hit, object->code_address);
+		if (settings.stream || settings.steps)
+			object->instruction = instruction_of(hit, object->code_address);
 		frame_left(hit, thread, object, to);
 	}
 	if (to == STATE_RUNNING) {
 		frame_entered(hit, thread, object);
-	} else if (to == STATE_CLOSED && from != STATE_RUNNING) {
+	} else if (to == STATE_CLOSED && from != STATE_RUNNING && settings.stream) {
 		object->exit_via = cause_of(hit, thread, object, to);
 		object->delegated_via = 0;
 		thread->closed_under = thread->top_gen;
@@ -519,6 +522,18 @@ static __always_inline void on_free(const struct hit *hit, struct thread *thread
 	bpf_map_delete_elem(&objects, &key);
 }
 
+/* The map was not told of an end that took no step (close() of what need not run): does another object live
+ * at this address now? One that was suspended stands where it was left. */
+static __always_inline bool is_another_object(const struct hit *hit, const struct object *object)
+{
+	u64 code;
+
+	if (hit->site->role == SITE_RETURN || object->frame == STATE_RUNNING)
+		return false;
+	code = code_of(hit);
+	return code != object->code_address || instruction_of(hit, code) != object->instruction;
+}
+
 /* The entry of this object, made at first sight; NULL once the outcome of the hit is decided. */
 static __always_inline struct object *find_object(const struct hit *hit, struct thread *thread,
 						  const struct change *change, bool *first_seen)
@@ -527,6 +542,10 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	struct object *object = bpf_map_lookup_elem(&objects, &key);
 
 	*first_seen = false;
+	if (settings.steps && object && is_another_object(hit, object)) {
+		bpf_map_delete_elem(&objects, &key);
+		object = NULL;
+	}
 	if (object && object->origin == ORIGIN_SEEDED) {
 		*first_seen = confirm_seed(hit, thread, change, object);
 		if (*first_seen)
@@ -589,21 +608,6 @@ static __always_inline bool is_driven(const struct hit *hit, struct thread *thre
 	return false;
 }
 
-/* The map was not told of an end that took no step (close() of what need not run): does another object live
- * at this address now? One that was suspended stands where it was left. */
-static __always_inline void drop_stale_object(const struct hit *hit)
-{
-	struct object_key key = { .process = hit->process, .gen = hit->gen };
-	struct object *object = bpf_map_lookup_elem(&objects, &key);
-	u64 code;
-
-	if (!object || object->frame == STATE_RUNNING || object->origin == ORIGIN_SEEDED)
-		return;
-	code = code_of(hit);
-	if (code != object->code_address || instruction_of(hit, code) != object->instruction)
-		bpf_map_delete_elem(&objects, &key);
-}
-
 static __always_inline void on_store(const struct hit *hit, const struct pt_regs *regs,
 				     struct thread *thread)
 {
@@ -621,8 +625,6 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 		count(STAT_LOST_FAULT);
 		return;
 	}
-	if (settings.steps && hit->site->role != SITE_RETURN)
-		drop_stale_object(hit);
 	if (change.frame == STATE_NONE) { /* no state of CPython's: a store to something else */
 		count(STAT_REDUNDANT);
 		anomaly(hit);
@@ -648,8 +650,10 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	step.first_seen = first_seen;
 	if (step.to == STATE_RUNNING)
 		step.parent = driver;
-	step.instruction = step.from == STATE_RUNNING ? object->instruction :
-							instruction_of(hit, object->code_address);
+	if (step.from == STATE_RUNNING)
+		step.instruction = object->instruction;
+	else if (settings.stream)
+		step.instruction = instruction_of(hit, object->code_address);
 	if (step.from == STATE_RUNNING)
 		object->async_via = 0;
 	emit(hit, object, &step);

@@ -207,7 +207,7 @@ def all_modes():
         Genscope("trace", "trace", "--json"),
         Record("record", "record"),
         Genscope("steps", "latency", "--steps", "--json", everywhere=False),
-        Genscope("overhead1", "trace", "--max-overhead", "1", "--json", everywhere=False, turns=4),
+        Genscope("overhead1", "trace", "--max-overhead", "1", "--json", everywhere=False, turns=30),
         Bpftrace("bpftrace", everywhere=False),
         Mode("monitoring", everywhere=False, command="monitored", has_bpf=False),
     ]
