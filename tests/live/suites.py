@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """All groups of tests, as jobs that can run side by side."""
 
+import suite_budget
 import suite_core
 import suite_doctor
 import suite_errors
@@ -14,7 +15,7 @@ import suite_runs
 import suite_seed
 
 PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor", suite_doctor.run),
-                   ("locals", suite_locals.run), ("seed", suite_seed.run),
+                   ("locals", suite_locals.run), ("seed", suite_seed.run), ("budget", suite_budget.run),
                    ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
                    ("ps_races", suite_ps_races.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run))
