@@ -143,7 +143,7 @@ static inline long bpf_probe_read_user_str(void *out, u32 size, const void *from
 
 /* --- maps ----------------------------------------------------------------------------------------- */
 
-#define ENTRIES_MAX 1024
+#define ENTRIES_MAX 4096
 #define MAPS_MAX    16
 
 struct entry {

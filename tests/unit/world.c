@@ -33,6 +33,7 @@ static struct world {
 	u8 lines[CODES_SEEN][LINES_SEEN];
 	u32 lines_bytes[CODES_SEEN];
 	unsigned code_count;
+	u32 codes_before;
 	u64 contexts;  /* hits of USDT probes */
 	u64 anomalies; /* expected */
 } world;
@@ -191,6 +192,11 @@ void time_passes(uint64_t ns)
 	kernel.now += ns;
 }
 
+uint64_t world_now(void)
+{
+	return kernel.now;
+}
+
 /* --- hits --- */
 
 struct image *world_image(void)
@@ -323,6 +329,11 @@ void world_codes_limit(uint32_t entries)
 	MAP_OF(&codes)->capacity = entries;
 }
 
+void world_codes_before(uint32_t count)
+{
+	last_code_id = world.codes_before = count;
+}
+
 void world_no_scratch(void)
 {
 	kernel.no_scratch = true;
@@ -360,6 +371,11 @@ struct object *world_enter(uint64_t gen, const struct object *object)
 
 /* --- what came out --- */
 
+const struct distributions *world_distributions(uint32_t code)
+{
+	return bpf_map_lookup_elem(&distributions, &code);
+}
+
 uint64_t world_count(enum statistic statistic)
 {
 	u64 sum = 0;
@@ -371,9 +387,10 @@ uint64_t world_count(enum statistic statistic)
 
 static u32 code_slot(u32 code)
 {
-	cr_assert(code && code <= last_code_id, "code %u was never given", code);
-	cr_assert_lt(code, (u32)CODES_SEEN);
-	return code;
+	cr_assert(code > world.codes_before && code <= last_code_id, "code %u was never given",
+		  code);
+	cr_assert_lt(code - world.codes_before, (u32)CODES_SEEN);
+	return code - world.codes_before;
 }
 
 static void take_code(const struct code_record *record)
@@ -387,7 +404,7 @@ static void take_lines(const struct lines_record *record)
 {
 	u32 code = code_slot(record->code);
 
-	cr_assert_eq(world.codes[code].code, code, "lines came before their code");
+	cr_assert_eq(world.codes[code].code, record->code, "lines came before their code");
 	cr_assert_leq(record->offset + record->bytes, sizeof(world.lines[0]));
 	memcpy(world.lines[code] + record->offset, record->data, record->bytes);
 	if (record->offset == world.lines_bytes[code])
@@ -454,8 +471,8 @@ const char *told_qualname(uint32_t code)
 
 	if (!code || !world.codes[code_slot(code)].code)
 		return NULL;
-	memcpy(text, world.codes[code].qualname, NAME_BYTES);
-	text[world.codes[code].qualname_text.bytes] = 0;
+	memcpy(text, world.codes[code_slot(code)].qualname, NAME_BYTES);
+	text[world.codes[code_slot(code)].qualname_text.bytes] = 0;
 	return text;
 }
 

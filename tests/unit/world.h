@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "object.h"
 #include "site.h"
 
@@ -47,6 +48,8 @@ unsigned thread_current(void);
 void process_executes(void); /* the current one executes another program */
 void thread_fs_base(uint64_t fs_base);
 void time_passes(uint64_t ns);
+uint64_t
+world_now(void); /* of the last hit, if no time has passed since: each takes a microsecond */
 
 /* --- hits --- */
 struct image *world_image(void); /* the one image, to be filled */
@@ -72,14 +75,17 @@ struct settings *world_settings(void);
 void world_watch(bool on);
 void world_objects_limit(uint32_t entries);
 void world_codes_limit(uint32_t entries);
-void world_no_scratch(void);           /* large task storage cannot be had */
-void world_ring_limit(uint64_t bytes); /* of what waits; expect_… takes it out */
+void world_codes_before(uint32_t count); /* so many code objects have had their ids already */
+void world_no_scratch(void);             /* large task storage cannot be had */
+void world_ring_limit(uint64_t bytes);   /* of what waits; expect_… takes it out */
 void world_verdict(uint64_t code_address, uint32_t verdict);
 struct object *world_object(uint64_t gen); /* its entry in the state map, or NULL */
 /* Enters one as the user side does, in the current process; whatever was there is overwritten. */
 struct object *world_enter(uint64_t gen, const struct object *object);
 
 /* --- what came out --- */
+/* The times kept for a code object; NULL: none can be kept for that id. */
+const struct distributions *world_distributions(uint32_t code);
 uint64_t world_count(enum statistic statistic);
 /* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
 const struct transition_record *take_transition(void);
