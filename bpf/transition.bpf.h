@@ -600,9 +600,9 @@ static __always_inline bool is_driven(const struct hit *hit, struct thread *thre
 		return thread->top_gen != hit->gen;
 	if (!thread->top_gen || thread->top_gen == hit->gen)
 		return false;
-	bpf_probe_read_user(&value, sizeof(value),
-			    (void *)(thread->top_gen + hit->image->layout.gen_frame_state));
-	if (value == hit->image->layout.executing)
+	if (!bpf_probe_read_user(&value, sizeof(value),
+				 (void *)(thread->top_gen + hit->image->layout.gen_frame_state)) &&
+	    value == hit->image->layout.executing)
 		return true;
 	thread->top_gen = 0;
 	return false;
