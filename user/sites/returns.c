@@ -53,6 +53,8 @@ static void add_return(struct search *search, size_t index)
 	struct insn_list rest;
 	struct slide slide;
 
+	if (first < list->count && list->at[first].join)
+		forget_those_that_meet(search, list->at[first].address);
 	for (size_t i = first; i + 1 < list->count && list->at[i].flow == FLOW_NEXT &&
 			       !(list->at[i].written >> search->reg & 1);
 	     i++)
