@@ -103,6 +103,72 @@ static void check_proof(const struct site_table *sites, const struct found_site 
 	cr_assert(proof->part >= 1 && proof->part <= proof->parts);
 }
 
+static bool is_closing(const struct found_site *site, int8_t value)
+{
+	return site->constant && site->site.role == SITE_FRAME_STATE && site->site.value == value;
+}
+
+static bool has_return(const struct site_table *sites, uint64_t function)
+{
+	for (size_t i = 0; i < sites->count; i++)
+		if (sites->at[i].function == function && (sites->at[i].tells & TELLS_RETURN))
+			return true;
+	return false;
+}
+
+/* Outermost steps: who begins one has to end it. A debug build's code is not optimised: its registers do not
+ * outlive the call. */
+static void check_steps(const struct interpreter_file *file, const struct site_table *sites)
+{
+	size_t entries = 0, returns = 0;
+
+	for (size_t i = 0; i < sites->count; i++) {
+		const struct found_site *site = &sites->at[i];
+
+		cr_assert_eq(site->site.role == SITE_RETURN, site->tells == TELLS_RETURN);
+		cr_assert(site->tells, "%s: nobody would attach 0x%lx", file->path,
+			  (long)site->site.address);
+		returns += site->site.role == SITE_RETURN;
+		if (!(site->tells & TELLS_ENTRY))
+			continue;
+		entries++;
+		cr_assert(site->tells & TELLS_RUN);
+		cr_assert_neq(site->site.where, SITE_IN_EVAL, "%s: 0x%lx", file->path,
+			      (long)site->site.address);
+		cr_assert(has_return(sites, site->function), "%s: 0x%lx begins what nobody ends",
+			  file->path, (long)site->site.address);
+	}
+	cr_assert_eq(sites->has_returns, returns > 0);
+	cr_assert_eq(entries > 0, returns > 0);
+	if (!file->debug)
+		cr_assert(sites->has_returns, "%s", file->path);
+}
+
+/* 3.11 stores COMPLETED, then CLEARED, of each that ends: one probe of the two. */
+static void check_covered(const struct interpreter_file *file,
+			  const struct interpreter *interpreter, const struct site_table *sites)
+{
+	const struct layout *layout = &interpreter->layout;
+	size_t completed = 0;
+
+	if (interpreter->version_hex >= 0x030c0000) {
+		cr_assert_eq(sites->covered, 0);
+		return;
+	}
+	cr_assert_gt(sites->covered, 0, "%s", file->path);
+	for (size_t i = 0; i < sites->count; i++) {
+		if (!is_closing(&sites->at[i], layout->completed))
+			continue;
+		completed++;
+		for (size_t j = 0; j < sites->count; j++)
+			cr_assert(sites->at[j].function != sites->at[i].function ||
+					  !is_closing(&sites->at[j], layout->cleared),
+				  "%s: 0x%lx is a second probe of one end", file->path,
+				  (long)sites->at[j].site.address);
+	}
+	cr_assert_gt(completed, 0, "%s", file->path);
+}
+
 static void check_sites(const struct interpreter_file *file, const struct elf_file *elf,
 			const struct interpreter *interpreter)
 {
@@ -125,6 +191,8 @@ static void check_sites(const struct interpreter_file *file, const struct elf_fi
 		check_proof(&sites, site);
 		cr_assert_not_null(sites_function_name(elf, interpreter, site));
 	}
+	check_steps(file, &sites);
+	check_covered(file, interpreter, &sites);
 }
 
 static void check_version(int minor)
