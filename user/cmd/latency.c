@@ -201,7 +201,8 @@ static unsigned tells_for(const struct latency_run *latency)
 		return TELLS_BIRTH | TELLS_RUN | TELLS_SUSPEND | TELLS_CLOSE | TELLS_CODE_FREE;
 	switch (latency->order.metric) {
 	case METRIC_START:
-		return TELLS_BIRTH | TELLS_RUN | TELLS_CLOSE | TELLS_CODE_FREE;
+		/* the first step alone would do, but one that never ends looks like an anomaly */
+		return TELLS_BIRTH | TELLS_RUN | TELLS_SUSPEND | TELLS_CLOSE | TELLS_CODE_FREE;
 	case METRIC_LIFETIME:
 		return TELLS_BIRTH | TELLS_CLOSE | TELLS_CODE_FREE;
 	default:
