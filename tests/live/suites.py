@@ -6,6 +6,7 @@ import suite_core
 import suite_doctor
 import suite_errors
 import suite_filters
+import suite_latency
 import suite_locals
 import suite_ps
 import suite_ps_asyncio
@@ -17,8 +18,9 @@ import suite_seed
 PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor", suite_doctor.run),
                    ("locals", suite_locals.run), ("seed", suite_seed.run), ("budget", suite_budget.run),
                    ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
-                   ("ps_races", suite_ps_races.run))
-ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run))
+                   ("ps_races", suite_ps_races.run), ("latency", suite_latency.run))
+ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
+        ("latency_once", suite_latency.run_once))
 
 
 class Job:

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+"""genscope latency: what it counts and measures, held against the program's own arithmetic and clock."""
+
+import contextlib
+import json
+import os
+import statistics
+import time
+
+from harness import check, ended, equal, guard
+from procs import Target, Tool
+from stream import short
+
+METRICS = ("run", "self", "suspended", "start", "lifetime")
+PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns")
+BUCKET = 0.06  # of a value: as exact as a bucket is
+TRAPS_NS = 100_000  # what the traps of two tracers add to a step, and asyncio to a sleep
+
+
+class Table:
+    """What `latency --json` wrote: pages of rows by function, and the summary."""
+
+    def __init__(self, path, kind="function"):
+        self.rows, self.summary = [], None
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                record = json.loads(line)
+                if record["type"] == "summary":
+                    self.summary = record
+                else:
+                    equal("the type of a row", kind, record["type"])
+                    self.rows.append(record)
+        check(self.summary, "there is no summary")
+
+    def count(self, qualname, metric):
+        """Of all pages together, and of all functions of that name."""
+        return sum(row[metric]["count"] for row in self.rows if row["qualname"] == qualname and row[metric])
+
+    def row(self, qualname):
+        rows = [row for row in self.rows if row["qualname"] == qualname]
+        equal(f"rows of {qualname}", 1, len(rows))
+        return rows[0]
+
+    def must_be_sound(self, coverage="full"):
+        s = self.summary
+        equal("anomalies", 0, s["anomalies"])
+        equal("lost", 0, sum(s["lost"].values()))
+        check(s["closes"], f"the counts do not close: {s}")
+        check(s["coverage"].startswith(coverage), f"coverage: {s['coverage']}")
+        for row in self.rows:
+            for metric in METRICS:
+                if row[metric]:
+                    sound(row, metric)
+
+
+def sound(row, metric):
+    times, what = row[metric], f"{row['qualname']} {metric}"
+    check(times["count"] > 0, f"{what}: a row of nothing")
+    check(times["max_ns"] <= times["sum_ns"] <= times["count"] * times["max_ns"], f"{what}: {times}")
+    values = [times[name] for name in PERCENTILES]
+    check(values == sorted(values) and values[-1] <= times["max_ns"], f"{what}: {times}")
+
+
+def trace(ctx, interp, case, *options, arg=(), beside=None):
+    """Run a case of the target under `latency --json`: the table, the truth, and the tool's line."""
+    host, inside = interp.scratch()
+    out = os.path.join(host, "latency.jsonl")
+    kind = "file" if "file" in options else "function"
+    with contextlib.ExitStack() as stack:
+        target = stack.enter_context(Target(interp, "latencies.py", case, inside + "/truth", *arg))
+        pid = target.ready()
+        tool = stack.enter_context(Tool(ctx.genscope, "latency", "-p", pid, "--json", "-o", out, *options))
+        line = tool.attached()
+        other = stack.enter_context(beside(pid, host)) if beside else None
+        if other:
+            other.attached()
+        target.say()
+        ended(target, 30, "the target", -9 if case == "killed" else 0)
+        ended(tool, 20, "genscope")
+        if other:
+            ended(other, 20, "the other genscope")
+    with open(os.path.join(host, "truth"), encoding="utf-8") as file:
+        return Table(out, kind), json.load(file), line, host
+
+
+def must_count(table, truth, metrics=METRICS):
+    wrong = []
+    for function, row in truth.items():
+        for metric in metrics:
+            expected = row["run" if metric == "self" else metric]
+            got = table.count(function, metric)
+            if got != expected:
+                wrong.append(f"{function}: {got} times {metric}, expected {expected}")
+    check(not wrong, "\n".join(wrong))
+
+
+# --- each interpreter ---
+
+def counts(ctx, interp):
+    table, truth, _, _ = trace(ctx, interp, "counts")
+    must_count(table, truth)
+    table.must_be_sound()
+    kinds = {"numbers": "generator", "chain": "coroutine", "ticks": "async_generator"}
+    for function, kind in kinds.items():
+        equal(f"the kind of {function}", kind, table.row(function)["kind"])
+        check(table.row(function)["file"].endswith("/latencies.py"), f"the file of {function}")
+
+
+def near(what, expected, got, slack):
+    allowed = expected * BUCKET + slack
+    check(abs(got - expected) <= allowed, f"{what}: {got / 1e6:.3f} ms, expected {expected / 1e6:.3f} "
+          f"± {allowed / 1e6:.3f} ms")
+
+
+def by_its_own_clock(table, truth):
+    for function, row in truth.items():
+        for metric, values in row.items():
+            near(f"{function}: median {metric}", statistics.median_low(values),
+                 table.row(function)[metric]["p50_ns"], TRAPS_NS)
+    outer, inner = table.row("outer"), table.row("inner")
+    check(outer["run"]["sum_ns"] - inner["run"]["sum_ns"] == outer["self"]["sum_ns"],
+          f"self of outer is not its run without inner's: {outer['run']}, {inner['run']}, {outer['self']}")
+    equal("self of inner", inner["run"]["sum_ns"], inner["self"]["sum_ns"])
+
+
+def lengths_of(stream):
+    """(qualname, metric) -> all lengths, from the lines of trace."""
+    found = {}
+    for line in stream:
+        event = json.loads(line)
+        if event["type"] != "transition":
+            continue
+        for source, metric in (("RUNNING", "run"), ("SUSPENDED", "suspended")):
+            if short(event["from"]) == source and event[metric + "_ns"] is not None:
+                found.setdefault((event["qualname"], metric), []).append(event[metric + "_ns"])
+    return found
+
+
+def rank(values, share):
+    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
+
+
+def by_the_other_tracer(table, path):
+    with open(path, encoding="utf-8") as stream:
+        found = lengths_of(stream)
+    for function in ("spinner", "outer", "inner", "sleeper"):
+        row = table.row(function)
+        for metric in ("run", "suspended"):
+            values = found.get((function, metric), [])
+            equal(f"{function}: {metric} of both tracers", len(values), (row[metric] or {"count": 0})["count"])
+            if not values:
+                continue
+            for name, share in (("p50_ns", 50), ("p90_ns", 90)):
+                near(f"{function}: {name} of {metric}", rank(values, share), row[metric][name], TRAPS_NS)
+            near(f"{function}: max of {metric}", max(values), row[metric]["max_ns"], TRAPS_NS)
+            near(f"{function}: sum of {metric}", sum(values), row[metric]["sum_ns"], len(values) * TRAPS_NS)
+
+
+def lengths(ctx, interp):
+    def beside(pid, host):
+        return Tool(ctx.genscope, "trace", "-p", pid, "--json", "-o", os.path.join(host, "stream.jsonl"))
+
+    table, truth, _, host = trace(ctx, interp, "lengths", beside=beside)
+    table.must_be_sound()
+    by_its_own_clock(table, truth)
+    by_the_other_tracer(table, os.path.join(host, "stream.jsonl"))
+
+
+def steps(ctx, interp):
+    if interp.kind == "debug":
+        table, _, _, _ = trace(ctx, interp, "steps", "--steps", arg=("1",))
+        check("no steps are seen" in table.summary["coverage"], f"coverage: {table.summary['coverage']}")
+        check(table.summary["closes"], "the counts do not close")
+        equal("rows", [], table.rows)
+        return
+    traps = set()
+    for depth in (1, 20):
+        table, truth, _, _ = trace(ctx, interp, "steps", "--steps", arg=(str(depth),))
+        table.must_be_sound()
+        must_count(table, truth, ("run", "self", "suspended"))
+        equal("functions", set(truth), {row["qualname"] for row in table.rows})
+        taken = table.summary["hits"] - table.summary["causes"]
+        number = sum(row["run"] for row in truth.values())
+        equal(f"events at depth {depth}", 2 * number, table.summary["events"])
+        traps.add(taken)
+        if interp.minor >= 12:
+            equal(f"traps at depth {depth}", 2 * number, taken)
+
+
+def fewer_sites(ctx, interp):
+    """What is not asked for costs no probe."""
+    sites = {}
+    for metric in ("lifetime", "start", "run"):
+        table, truth, line, _ = trace(ctx, interp, "counts", "--metric", metric)
+        must_count(table, truth, (metric,))
+        table.must_be_sound()
+        sites[metric] = int(line.split("(")[1].split()[0])
+    table, _, line, _ = trace(ctx, interp, "counts")
+    everything = int(line.split("(")[1].split()[0])
+    check(sites["lifetime"] < sites["run"] < everything, f"sites: {sites}, all {everything}")
+
+
+# --- once ---
+
+def pages(ctx):
+    table, truth, _, _ = trace(ctx, ctx.one, "spread", "-i", "200ms")
+    must_count(table, truth)
+    number = sum(row["qualname"] == "numbers" for row in table.rows)
+    check(number >= 3, f"{number} pages in a second of 200 ms each")
+    table.must_be_sound()
+
+
+def by_file(ctx):
+    table, truth, _, _ = trace(ctx, ctx.one, "counts", "--by", "file")
+    rows = [row for row in table.rows if row["file"].endswith("/latencies.py")]
+    equal("rows of one file", 1, len(rows))
+    for metric in ("run", "suspended", "start", "lifetime"):
+        equal(metric, sum(row[metric] for row in truth.values()), rows[0][metric]["count"])
+
+
+def limit(ctx):
+    table, truth, _, _ = trace(ctx, ctx.one, "counts", "--limit", "3", "--sort", "count")
+    most = sorted((row["run"] for row in truth.values()), reverse=True)
+    equal("--limit 3 --sort count", most[:3], [row["run"]["count"] for row in table.rows])
+
+
+def filtered(ctx):
+    table, truth, _, _ = trace(ctx, ctx.one, "counts", "-f", "n*")
+    equal("-f", {"numbers"}, {row["qualname"] for row in table.rows})
+    must_count(table, {"numbers": truth["numbers"]})
+    table, truth, _, _ = trace(ctx, ctx.one, "counts", "-k", "async_generator")
+    equal("-k", {"ticks"}, {row["qualname"] for row in table.rows})
+    must_count(table, {"ticks": truth["ticks"]})
+    table, truth, _, _ = trace(ctx, ctx.one, "lengths", "--min-run", "800us", "-f", "spinner")
+    equal("--min-run", len(truth["spinner"]["run"]) - 1, table.count("spinner", "run"))  # all but the one that ends it
+    equal("suspended under --min-run", 0, table.count("spinner", "suspended"))
+
+
+def killed(ctx):
+    """A target that dies is the end of the run; what it did so far is told."""
+    table, truth, _, _ = trace(ctx, ctx.one, "killed")
+    must_count(table, truth)
+    equal("a step that never ended", 1, table.count("killed.<locals>.dying", "run"))
+    table.must_be_sound()
+
+
+def command(ctx):
+    host, inside = ctx.one.scratch()
+    out = os.path.join(host, "latency.jsonl")
+    with Tool(ctx.genscope, "latency", "--json", "-o", out, "--", *ctx.one.command("latencies.py", "counts",
+              inside + "/truth"), env={"GENSCOPE_NO_BARRIER": "1"}) as tool:
+        ended(tool, 30, "genscope")
+    table = Table(out)
+    with open(os.path.join(host, "truth"), encoding="utf-8") as file:
+        truth = json.load(file)
+    # what is older than the barrier is seen as well
+    for function in ("guarded", "failing", "reader", "ticks", "unused"):
+        must_count(table, {function: truth[function]})
+    equal("chains", truth["chain"]["lifetime"] + 11, table.count("chain", "lifetime"))
+    equal("numbers", truth["numbers"]["run"] + 2, table.count("numbers", "run"))
+    table.must_be_sound()
+
+
+def text(ctx):
+    host, inside = ctx.one.scratch()
+    out = os.path.join(host, "latency.txt")
+    with Target(ctx.one, "latencies.py", "counts", inside + "/truth") as target:
+        pid = target.ready()
+        with Tool(ctx.genscope, "latency", "-p", pid, "-o", out, "--histogram") as tool:
+            tool.attached()
+            target.say()
+            ended(target, 30, "the target")
+            ended(tool, 20, "genscope")
+    with open(out, encoding="utf-8") as lines:
+        shown = lines.read()
+    for word in ("numbers", "chain", "ticks", "P99", "run"):
+        check(word in shown, f"{word} is not in the text:\n{shown[:400]}")
+    check("\x1b" not in shown, "colours in a file")
+
+
+def interrupted(ctx):
+    """Ctrl-C ends a run with its table."""
+    host, _ = ctx.one.scratch()
+    out = os.path.join(host, "latency.jsonl")
+    with Target(ctx.one, "spin.py") as target:
+        pid = target.ready()
+        target.say()
+        with Tool(ctx.genscope, "latency", "-p", pid, "--json", "-o", out) as tool:
+            tool.attached()
+            time.sleep(0.3)
+            tool.signal(2)
+            ended(tool, 20, "genscope after SIGINT")
+        target.say()
+        ended(target, 20, "the target")
+    table = Table(out)
+    check(table.count("numbers", "run") > 100, f"{table.count('numbers', 'run')} steps in 0.3 s")
+    table.must_be_sound()
+
+
+WRONG = (("--by", "thread"), ("--by", "task"), ("--metric", "walk"), ("--sort", "colour"), ("--limit", "none"),
+         ("-i", "soon"), ("-i", "0s"), ("--steps", "--metric", "start"), ("--steps", "--metric", "lifetime"),
+         ("--frobnicate",), ("stray",))
+
+
+def wrong_words(ctx):
+    for words in WRONG:
+        with Tool(ctx.genscope, "latency", "-p", os.getpid(), *words) as tool:
+            ended(tool, 10, f"latency {' '.join(words)}", 2)
+            equal(f"lines of {words}", 1, len(tool.err))
+            check(tool.err[0].startswith("genscope"), f"{words}: {tool.err[0]}")
+            equal(f"output of {words}", [], tool.out)
+
+
+TESTS = {"counts": counts, "lengths": lengths, "steps": steps}
+ONCE = {"fewer_sites": lambda ctx: fewer_sites(ctx, ctx.one), "pages": pages, "by_file": by_file, "limit": limit,
+        "filtered": filtered, "killed": killed, "command": command, "text": text, "interrupted": interrupted,
+        "wrong_words": wrong_words}
+
+
+def run(ctx, interp):
+    for name, test in TESTS.items():
+        if ctx.wanted(f"{interp.label} latency.{name}"):
+            yield guard(interp.label, f"latency.{name}", lambda: test(ctx, interp))
+
+
+def run_once(ctx):
+    for name, test in ONCE.items():
+        if ctx.wanted(f"{ctx.one.label} latency.{name}"):
+            yield guard(ctx.one.label, f"latency.{name}", lambda: test(ctx))
