@@ -26,9 +26,7 @@ struct known {
 
 struct latency_run {
 	struct options options; /* first: the shared parsers' input */
-	enum latency_by by;
-	struct latency_order order;
-	bool metric_given, limit_given, bars, buckets, steps;
+	bool bars, buckets, steps;
 	uint64_t interval_ns, next_page_ns, page_start_ns;
 	struct selection selection;
 	struct run run;
@@ -146,7 +144,7 @@ static void print_page(struct latency_run *latency, uint64_t now_ns)
 	const struct ps_view view = { .writer = &latency->writer, .style = latency->style };
 	struct latency_rows rows;
 	struct latency *table;
-	int err = latency_new(&table, latency->by);
+	int err = latency_new(&table, latency->options.table.by);
 
 	if (!err)
 		err = collect(latency, table);
@@ -155,7 +153,7 @@ static void print_page(struct latency_run *latency, uint64_t now_ns)
 		latency_free(table);
 		return;
 	}
-	latency_sort(table, &latency->order, &rows);
+	latency_sort(table, &latency->options.table.order, &rows);
 	if (latency->options.json)
 		latency_json(&view, &page, &rows);
 	else
@@ -197,9 +195,9 @@ static unsigned tells_for(const struct latency_run *latency)
 {
 	if (latency->steps)
 		return TELLS_STEPS;
-	if (latency->options.json && !latency->metric_given)
+	if (latency->options.json && !latency->options.table.metric_given)
 		return TELLS_BIRTH | TELLS_RUN | TELLS_SUSPEND | TELLS_CLOSE | TELLS_CODE_FREE;
-	switch (latency->order.metric) {
+	switch (latency->options.table.order.metric) {
 	case METRIC_START:
 		/* the first step alone would do, but one that never ends looks like an anomaly */
 		return TELLS_BIRTH | TELLS_RUN | TELLS_SUSPEND | TELLS_CLOSE | TELLS_CODE_FREE;
@@ -262,78 +260,23 @@ static int latency_main(struct latency_run *latency)
 }
 
 enum {
-	OPTION_BY = 0x300,
-	OPTION_METRIC,
-	OPTION_SORT,
-	OPTION_LIMIT,
-	OPTION_BARS,
+	OPTION_BARS = 0x300,
 	OPTION_BUCKETS,
 	OPTION_STEPS,
 };
 
-static error_t parse_word(struct argp_state *state, const char *option, const char *word,
-			  const char *choices, int value, int *out)
-{
-	if (value < 0)
-		return options_error(state, "%s: '%s' is not %s", option, word, choices);
-	*out = value;
-	return 0;
-}
-
-static int metric_of_name(const char *name)
-{
-	static const char *const names[METRIC_COUNT] = { "run", "self", "suspended", "start",
-							 "lifetime" };
-
-	for (int metric = 0; metric < METRIC_COUNT; metric++)
-		if (!strcmp(name, names[metric]))
-			return metric;
-	return -EINVAL;
-}
-
-static error_t parse_table(int key, char *arg, struct argp_state *state)
-{
-	struct latency_run *latency = state->input;
-	error_t err;
-	int value = 0;
-
-	switch (key) {
-	case OPTION_BY:
-		value = latency_by_of_name(arg);
-		err = parse_word(state, "--by", arg, "function or file",
-				 value == LATENCY_BY_TASK ? -EINVAL : value, &value);
-		latency->by = (enum latency_by)value;
-		return err;
-	case OPTION_METRIC:
-		err = parse_word(state, "--metric", arg, "run, self, suspended, start or lifetime",
-				 metric_of_name(arg), &value);
-		latency->order.metric = (enum metric)value;
-		latency->metric_given = true;
-		return err;
-	case OPTION_SORT:
-		err = parse_word(state, "--sort", arg,
-				 "count, total, share, p50, p90, p99, p999, max or name",
-				 latency_sort_of_name(arg), &value);
-		latency->order.sort = (enum latency_sort)value;
-		return err;
-	case OPTION_LIMIT:
-		latency->limit_given = true;
-		return options_size(state, "--limit", arg, &latency->order.limit);
-	case 'i':
-		return options_duration(state, "--interval", arg, &latency->interval_ns);
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct latency_run *latency = state->input;
+	struct table_options *table = &latency->options.table;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 6; i++)
 			state->child_inputs[i] = state->input;
 		return 0;
+	case 'i':
+		return options_duration(state, "--interval", arg, &latency->interval_ns);
 	case OPTION_BARS:
 		latency->bars = true;
 		return 0;
@@ -346,27 +289,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return options_take_command(state, arg);
 	case ARGP_KEY_END:
-		if (latency->steps && latency->order.metric > METRIC_SUSPENDED)
+		if (latency->steps && table->order.metric > METRIC_SUSPENDED)
 			return options_error(state, "--steps sees no births: --metric is run, self "
 						    "or suspended with it");
-		if (!latency->limit_given && !latency->options.json)
-			latency->order.limit = ROWS_DEFAULT;
+		if (!table->limit_given && !latency->options.json)
+			table->order.limit = ROWS_DEFAULT;
 		return options_check_targets(state);
 	}
-	return parse_table(key, arg, state);
+	return ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp_option latency_options[] = {
-	{ 0, 0, 0, 0, "Table:", 3 },
-	{ "metric", OPTION_METRIC, "WORD", 0,
-	  "run (with what it awaits inside), self (without), suspended, start (birth to first "
-	  "step) or lifetime; run",
-	  0 },
-	{ "by", OPTION_BY, "WORD", 0, "a row a function, or a file; function", 0 },
-	{ "sort", OPTION_SORT, "WORD", 0,
-	  "count, total, share, p50, p90, p99, p999, max or name; total", 0 },
-	{ "limit", OPTION_LIMIT, "N", 0, "so many rows; 40, of JSON all", 0 },
-	{ "interval", 'i', "DUR", 0, "print again and again, each time what is new", 0 },
+	{ "interval", 'i', "DUR", 0, "print again and again, each time what is new", 3 },
 	{ "histogram", OPTION_BARS, 0, 0, "the distribution of every row, not only of one alone",
 	  0 },
 	{ "buckets", OPTION_BUCKETS, 0, 0, "in JSON: what the distributions are made of", 0 },
@@ -378,9 +312,13 @@ static const struct argp_option latency_options[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &argp_targets, 0, NULL, 0 },   { &argp_filters, 0, NULL, 0 },
-	{ &argp_durations, 0, NULL, 0 }, { &argp_limits, 0, NULL, 0 },
-	{ &argp_output, 0, NULL, 0 },    { 0 },
+	{ &argp_targets, 0, NULL, 0 },
+	{ &argp_filters, 0, NULL, 0 },
+	{ &argp_durations, 0, NULL, 0 },
+	{ &argp_table, 0, NULL, 0 },
+	{ &argp_limits, 0, NULL, 0 },
+	{ &argp_output, 0, NULL, 0 },
+	{ 0 },
 };
 
 static const struct argp latency_argp = {
@@ -389,6 +327,7 @@ static const struct argp latency_argp = {
 	.args_doc = "[-- COMMAND [ARG...]]",
 	.doc = "Distributions of how long functions ran and waited, kept in the kernel: nothing is "
 	       "streamed.\v"
+	       "Without --metric and --limit: 40 rows by run; in JSON all rows, with all metrics. "
 	       "Quantiles are exact to 6 %. Ctrl-C, -d or the target's end prints the table.",
 	.children = children,
 };
@@ -407,7 +346,6 @@ int cmd_latency(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	latency->options.command = "latency";
-	latency->order.sort = LATENCY_SORT_TOTAL;
 	latency->code_end = 1;
 	latency->writer.fd = -1;
 	argv[0] = "genscope latency";

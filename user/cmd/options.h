@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "model/latency.h"
+
 /*
  * The options that commands share, as argp children: put the ones a command has into its
  * `struct argp.children` and hand `struct options` to each as input.
@@ -16,6 +18,13 @@
 #define PIDS_MAX 256
 
 enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
+
+/* Of tables of distributions. */
+struct table_options {
+	enum latency_by by;
+	struct latency_order order;
+	bool metric_given, limit_given;
+};
 
 struct options {
 	const char *command; /* "trace": for messages */
@@ -41,14 +50,19 @@ struct options {
 	uint32_t locals_rate; /* --locals=RATE; 0: none was given */
 	uint32_t max_depth, max_items, max_string;
 	uint32_t max_names; /* 0: not given */
-	/* trace */
+	/* streams */
 	unsigned context; /* enum session_context */
+	struct table_options table;
 };
 
 /* Targets to follow, and targets as they are now; variables of a stream, and of a snapshot. */
 extern const struct argp argp_targets, argp_processes;
 extern const struct argp argp_stream_locals, argp_snapshot_locals, argp_locals_limits;
 extern const struct argp argp_filters, argp_durations, argp_limits, argp_output;
+/* What the interpreter tells by USDT; the columns and rows of a table. */
+extern const struct argp argp_context, argp_table;
+/* argp_output of what is no text. */
+extern const struct argp argp_file;
 
 /* Parses argv[0..argc) of a command (argv[0] is its name). The parser's input is `options`, or a
  * structure that begins with it. Prints its own one-line error. 0, or the exit status to end with. */
@@ -67,6 +81,10 @@ error_t options_size(struct argp_state *state, const char *option, const char *t
 error_t options_take_command(struct argp_state *state, const char *word);
 /* At the end: exactly one kind of target, or an error. */
 error_t options_check_targets(struct argp_state *state);
+
+/* At the end, for streams: fills in what was not given of the limits of locals, and refuses what BPF
+ * cannot copy. */
+error_t options_check_locals(struct argp_state *state);
 
 /* "250us", "50ms", "1.5s", "2m"; also ns and h. 0, or -EINVAL. */
 int parse_duration(const char *text, uint64_t *ns);

@@ -85,6 +85,23 @@ static int attach(struct run *run, char *why)
 	return attach_pids(run, why);
 }
 
+struct session_options run_wanted(const struct options *options)
+{
+	struct session_options wanted = {
+		.filter_codes = options->function_glob || options->file_glob,
+		.seed = true,
+		.context = options->context,
+	};
+
+	if (options->locals)
+		wanted.locals = (struct session_locals){ .rate = options->locals_rate,
+							 .depth = options->max_depth,
+							 .names = options->max_names,
+							 .items = options->max_items,
+							 .string = options->max_string };
+	return wanted;
+}
+
 int run_open(struct run *run, struct session_options wanted)
 {
 	const struct options *options = run->options;

@@ -55,6 +55,9 @@ struct run_reader {
 	uint64_t bad;      /* that made no sense */
 };
 
+/* What a command wants that streams transitions: of the options. */
+struct session_options run_wanted(const struct options *options);
+
 /* Loads the programs and attaches. `wanted` has what the command wants of the session; kinds, filters of
  * duration, warnings and the callbacks are filled in from the run. 0, or the exit status after a line on
  * standard error. run->session is the caller's to close either way (NULL ok). */

@@ -9,8 +9,6 @@
 #include "model/stream.h"
 #include "sink/sink.h"
 
-#define NAMES_DEFAULT 16
-
 struct trace {
 	struct options options;
 	struct selection selection;
@@ -114,23 +112,6 @@ static const struct run_ops trace_ops = {
 	.enough = has_enough,
 };
 
-static struct session_options wanted_of(const struct options *options)
-{
-	struct session_options wanted = {
-		.filter_codes = options->function_glob || options->file_glob,
-		.seed = true,
-		.context = options->context,
-	};
-
-	if (options->locals)
-		wanted.locals = (struct session_locals){ .rate = options->locals_rate,
-							 .depth = options->max_depth,
-							 .names = options->max_names,
-							 .items = options->max_items,
-							 .string = options->max_string };
-	return wanted;
-}
-
 static void finish(struct trace *trace)
 {
 	const struct stream_counts *counts = stream_counts(trace->stream);
@@ -162,7 +143,7 @@ static int trace_run(struct trace *trace)
 	}
 	sink_init(&trace->sink, trace->options.json ? &sink_json : &sink_text, &trace->writer,
 		  color_wanted(trace->options.color, trace->options.json, trace->options.output));
-	status = run_open(&trace->run, wanted_of(&trace->options));
+	status = run_open(&trace->run, run_wanted(&trace->options));
 	if (status)
 		return status;
 	trace->sink.ops->begin(&trace->sink);
@@ -173,88 +154,37 @@ static int trace_run(struct trace *trace)
 	return run_status(&trace->run);
 }
 
-static error_t parse_context(struct argp_state *state, const char *list)
-{
-	struct options *options = state->input;
-	char copy[64], *rest, *word;
-
-	snprintf(copy, sizeof(copy), "%s", list);
-	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (!strcmp(word, "gc"))
-			options->context |= CONTEXT_GC;
-		else if (!strcmp(word, "import"))
-			options->context |= CONTEXT_IMPORT;
-		else if (!strcmp(word, "audit"))
-			options->context |= CONTEXT_AUDITS;
-		else
-			return options_error(state, "--context: '%s' is not gc, import or audit",
-					     word);
-	}
-	return 0;
-}
-
-enum { OPTION_CONTEXT = 0x200 };
-
-/* What BPF can copy is limited: see LOCALS_…_MAX. */
-static error_t check_locals(struct argp_state *state)
-{
-	struct options *options = state->input;
-	const struct {
-		const char *option;
-		uint32_t value, max;
-	} limits[] = {
-		{ "--max-depth", options->max_depth, LOCALS_DEPTH_MAX },
-		{ "--max-items", options->max_items, LOCALS_ITEMS_MAX },
-		{ "--max-string", options->max_string, LOCALS_STRING_MAX },
-		{ "--max-names", options->max_names, LOCALS_NAMES_MAX },
-	};
-
-	if (!options->locals_rate)
-		options->locals_rate = 1;
-	if (!options->max_names)
-		options->max_names = NAMES_DEFAULT;
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (limits[i].value > limits[i].max)
-			return options_error(state, "%s: %u is too much for a stream, at most %u",
-					     limits[i].option, limits[i].value, limits[i].max);
-	return 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	error_t err;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 7; i++)
+		for (int i = 0; i < 8; i++)
 			state->child_inputs[i] = state->input;
 		return 0;
-	case OPTION_CONTEXT:
-		return parse_context(state, arg);
 	case ARGP_KEY_ARG:
 		return options_take_command(state, arg);
 	case ARGP_KEY_END:
 		err = options_check_targets(state);
-		return err ? err : check_locals(state);
+		return err ? err : options_check_locals(state);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp_option trace_options[] = {
-	{ "context", OPTION_CONTEXT, "LIST", 0,
-	  "also show, of gc,import,audit, what the interpreter tells by USDT", 2 },
+static const struct argp_child children[] = {
+	{ &argp_targets, 0, NULL, 0 },
+	{ &argp_filters, 0, NULL, 0 },
+	{ &argp_durations, 0, NULL, 0 },
+	{ &argp_context, 0, NULL, 0 },
+	{ &argp_stream_locals, 0, NULL, 0 },
+	{ &argp_locals_limits, 0, NULL, 0 },
+	{ &argp_limits, 0, NULL, 0 },
+	{ &argp_output, 0, NULL, 0 },
 	{ 0 },
 };
 
-static const struct argp_child children[] = {
-	{ &argp_targets, 0, NULL, 0 },       { &argp_filters, 0, NULL, 0 },
-	{ &argp_durations, 0, NULL, 0 },     { &argp_stream_locals, 0, NULL, 0 },
-	{ &argp_locals_limits, 0, NULL, 0 }, { &argp_limits, 0, NULL, 0 },
-	{ &argp_output, 0, NULL, 0 },        { 0 },
-};
-
 static const struct argp trace_argp = {
-	.options = trace_options,
 	.parser = parse,
 	.args_doc = "[-- COMMAND [ARG...]]",
 	.doc = "Stream every state change of generators, coroutines and async generators.\v"
