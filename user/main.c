@@ -12,6 +12,7 @@ static const struct {
 	{ "ps", cmd_ps, "show every generator and coroutine of a process, and what it awaits" },
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
 	{ "latency", cmd_latency, "show how long functions ran and waited, as distributions" },
+	{ "record", cmd_record, "write every state change into a file, for later" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -110,7 +110,9 @@ static int process_open(const struct captured *captured, const struct captured_r
 	remote = &process->remote;
 	err = remote_init(remote, interpreter, record->base, NULL);
 	if (!err)
-		err = memory_open_process((pid_t)process->pid, 0, &process->live);
+		err = captured->options.recorded ?
+			      memory_open_pieces(NULL, 0, &process->live) :
+			      memory_open_process((pid_t)process->pid, 0, &process->live);
 	if (err) {
 		process_free(process);
 		return err;

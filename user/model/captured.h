@@ -20,6 +20,7 @@ struct captured_options {
 	struct locals_options locals;
 	/* The interpreter that BPF knows by that index; NULL: none. */
 	const struct interpreter *(*image)(void *ctx, uint32_t index);
+	bool recorded; /* no process is looked at: those pids are of another time or machine */
 	void *ctx;
 };
 

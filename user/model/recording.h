@@ -30,6 +30,7 @@ enum recording_table {
 	TABLE_IMAGE = 1,   /* struct recording_image, then the interpreter's path */
 	TABLE_PROCESS = 2, /* struct recording_process, then /proc/PID/cmdline */
 	TABLE_LOSS = 3,    /* struct recording_loss */
+	TABLE_WANTED = 4,  /* struct recording_wanted: the first of all */
 };
 
 struct recording_image {
@@ -51,6 +52,16 @@ struct recording_process {
 struct recording_loss {
 	uint64_t ts_ns;
 	uint64_t ring, map_full, fault;
+};
+
+/* What the run was asked for. */
+struct recording_wanted {
+	uint64_t min_run_ns, min_suspended_ns; /* 0: no such filter */
+	uint32_t kinds;                        /* bits 1 << enum object_kind */
+	uint32_t code_filters;                 /* 1: only some functions or files */
+	uint32_t context;                      /* enum session_context, or-ed */
+	uint32_t locals_rate;                  /* 0: no locals */
+	uint32_t locals_depth, locals_names, locals_items, locals_string;
 };
 
 #define RECORDING_COVERAGE_BYTES 1024

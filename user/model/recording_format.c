@@ -29,6 +29,7 @@ uint32_t recording_layout(void)
 		sizeof(struct recording_image),
 		sizeof(struct recording_process),
 		sizeof(struct recording_loss),
+		sizeof(struct recording_wanted),
 		sizeof(struct recording_summary),
 	};
 

@@ -209,6 +209,7 @@ static bool is_table(const struct block_header *block)
 		[TABLE_IMAGE] = sizeof(struct recording_image),
 		[TABLE_PROCESS] = sizeof(struct recording_process),
 		[TABLE_LOSS] = sizeof(struct recording_loss),
+		[TABLE_WANTED] = sizeof(struct recording_wanted),
 	};
 
 	return block->table >= sizeof(least) / sizeof(least[0]) ||

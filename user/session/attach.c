@@ -23,33 +23,43 @@ static size_t image_index(const struct session *session, const struct image_file
 	return index;
 }
 
-/* Tells BPF of an image and its sites, once. */
-static int publish(struct session *session, struct image_file *image)
+int image_describe(const struct image_file *image, struct image *out)
 {
 	const struct interpreter *interpreter = &image->interpreter;
-	struct image entry = {
+	struct memory_layout inner;
+	int err = memory_layout_for_version(interpreter->version_hex, interpreter->debug, &inner);
+
+	if (err)
+		return err;
+	*out = (struct image){
 		.tstate = interpreter->tstate,
 		.generator_exit = interpreter->generator_exit,
 		.tstate_access = interpreter->tstate_access,
 		.dtv_stride = image->musl ? DTV_STRIDE_MUSL : DTV_STRIDE_GLIBC,
 		.layout = interpreter->layout,
+		.values = inner.values,
 	};
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		out->types[kind] = interpreter->types[kind];
+	for (int type = 0; type < VALUE_TYPE_COUNT; type++)
+		out->value_types[type] = interpreter->value_types[type];
+	return 0;
+}
+
+/* Tells BPF of an image and its sites, once. */
+static int publish(struct session *session, struct image_file *image)
+{
 	__u32 index = (__u32)image_index(session, image);
-	struct memory_layout inner;
+	struct image entry;
 	int err;
 
 	if (image->in_bpf)
 		return 0;
 	if (session->site_count + image->table.count > SITES_MAX)
 		return -ENOSPC;
-	err = memory_layout_for_version(interpreter->version_hex, interpreter->debug, &inner);
+	err = image_describe(image, &entry);
 	if (err)
 		return err;
-	entry.values = inner.values;
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		entry.types[kind] = interpreter->types[kind];
-	for (int type = 0; type < VALUE_TYPE_COUNT; type++)
-		entry.value_types[type] = interpreter->value_types[type];
 	err = bpf_map__update_elem(session->skeleton->maps.images, &index, sizeof(index), &entry,
 				   sizeof(entry), BPF_ANY);
 	image->first_site = session->site_count;

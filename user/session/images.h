@@ -56,6 +56,9 @@ int images_of_executable(struct images *images, const char *path, struct image_f
  * does not, -ESRCH, -EACCES. */
 int image_bias(const struct image_file *image, pid_t pid, uint64_t *bias);
 
+/* What BPF is told of it. -ENOTSUP. */
+int image_describe(const struct image_file *image, struct image *out);
+
 void images_free(struct images *images);
 
 #endif
