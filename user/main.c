@@ -13,6 +13,7 @@ static const struct {
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
 	{ "latency", cmd_latency, "show how long functions ran and waited, as distributions" },
 	{ "record", cmd_record, "write every state change into a file, for later" },
+	{ "report", cmd_report, "show a recording: as tables, lines, or for Perfetto" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -32,6 +33,8 @@ static void print_help(FILE *out)
 	      "  genscope trace -k coroutine -f 'Api.*' -p 1234\n"
 	      "  genscope trace --json -o trace.jsonl -- python3 app.py\n"
 	      "  genscope latency -d 10s -p 1234         where the time goes, by function\n"
+	      "  genscope record -o app.rec -p 1234      record now,\n"
+	      "  genscope report app.rec                 look later\n"
 	      "  genscope doctor -p 1234                 can it be traced? how?\n\n"
 	      "genscope COMMAND --help has each command's options; man genscope has the rest.\n",
 	      out);
