@@ -12,11 +12,13 @@ import suite_ps
 import suite_ps_asyncio
 import suite_ps_errors
 import suite_ps_races
+import suite_record
 import suite_runs
 import suite_seed
 
 PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor", suite_doctor.run),
                    ("locals", suite_locals.run), ("seed", suite_seed.run), ("budget", suite_budget.run),
+                   ("record", suite_record.run),
                    ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
                    ("ps_races", suite_ps_races.run), ("latency", suite_latency.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),

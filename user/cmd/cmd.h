@@ -34,7 +34,8 @@ int exit_status_of(int err);
 
 /* Set by SIGINT and SIGTERM; the one global. */
 extern volatile sig_atomic_t stop_requested;
-/* Installs the handlers, and ignores SIGPIPE (a closed pipe is seen at the write). */
+/* Installs the handlers, and ignores SIGPIPE and SIGXFSZ (a closed pipe, a file that may not grow, are seen at
+ * the write). */
 void catch_signals(void);
 
 /* Commands: argv[0] is the command's name. They return the exit status. */

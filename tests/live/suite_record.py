@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""record and report: beside a trace of the same process, cut, damaged, and on a disk that is full."""
+
+import fnmatch
+import json
+import os
+import re
+import subprocess
+
+from harness import check, equal, guard, load_stream
+from procs import Target, Tool
+from stream import Stream, short
+
+TARGET = "loop.py"
+WORKERS, ROWS, ROUNDS = 4, 3, 2  # loop.py
+WORK = ROUNDS * WORKERS
+# (run and self, suspended, start and lifetime) of each function
+COUNTS = {"numbers": (WORK * (ROWS + 1), WORK * ROWS, WORK),
+          "rows": (WORK * (ROWS + 1), WORK * ROWS, WORK),
+          "leaf": (WORK * 2, WORK, WORK),
+          "work": (WORK * (ROWS + 2), WORK * (ROWS + 1), WORK),
+          "main": (ROUNDS + 1, ROUNDS, 1)}
+METRICS = {"run": 0, "self": 0, "suspended": 1, "start": 2, "lifetime": 2}
+ROW = re.compile(r" *(\d+) .* (?:gen|coro|agen) +(\S+) +\S*loop\.py:\d+$")
+COMPARED = ("seq", "kind", "name", "qualname", "file", "line", "from", "to", "via", "locals")
+
+
+def report(ctx, path, *words):
+    """(exit status, standard output, lines of standard error)"""
+    done = subprocess.run([ctx.genscope, "report", *words, path], capture_output=True, text=True, timeout=60,
+                          check=False)
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def lines_of(ctx, path, *words):
+    status, out, said = report(ctx, path, "--json", *words)
+    check(status == 0 and not said, f"report ended with {status}: {said}")
+    return Stream(out.splitlines())
+
+
+def recorded(ctx, interp, *options, rounds=ROUNDS, beside=None):
+    """The path of a recording of the target, and what its recorder said; `beside`: options of a trace of the same."""
+    host, _ = interp.scratch()
+    path = os.path.join(host, "run.rec")
+    with Target(interp, TARGET, str(rounds)) as target:
+        pid = target.ready()
+        with Tool(ctx.genscope, "record", "-o", path, "-p", pid, *options) as tool:
+            tool.attached()
+            if beside is None:
+                follow(target, tool)
+            else:
+                with Tool(ctx.genscope, "trace", "--json", "-o", path + ".jsonl", "-p", pid, *beside) as tracer:
+                    tracer.attached()
+                    follow(target, tool, tracer)
+    return path, tool.stderr()
+
+
+def follow(target, *tools):
+    target.say()
+    equal("the target's exit status", 0, target.finish(30))
+    for tool in tools:
+        status = tool.finish(30)
+        check(status == 0, f"ended with {status}: {tool.tell()}")
+
+
+def by_object(stream):
+    """(address, which of those that had it) -> its transitions, and of their parents the address."""
+    gens = {event["id"]: event["gen"] for event in stream.transitions}
+    out, lives = {}, {}
+    for events in stream.objects().values():
+        gen = events[0]["gen"]
+        lives[gen] = lives.get(gen, 0) + 1
+        out[gen, lives[gen]] = [{**{name: event.get(name) for name in COMPARED}, "parent": gens.get(event["parent"])}
+                                for event in events]
+    return out
+
+
+def same(ctx, interp):
+    """What is reported later is what a trace of the same process showed at once, variables included."""
+    path, _ = recorded(ctx, interp, "--locals", beside=("--locals",))
+    told, shown = lines_of(ctx, path), load_stream(path + ".jsonl")
+    for stream in (told, shown):
+        problems = stream.check()
+        check(not problems, "\n".join(problems))
+    expected, got = by_object(shown), by_object(told)
+    check(len(expected) > 5 * WORK, "hardly an object was seen: the test cannot fail")
+    equal("objects", sorted(expected), sorted(got))
+    for key, events in expected.items():
+        for event, other in zip(events, got[key]):
+            differing = {name: (event[name], other[name]) for name in event if event[name] != other[name]}
+            check(not differing, f"{event['qualname']} {event['from']}→{event['to']}: traced and recorded {differing}")
+        equal(f"transitions of {events[0]['qualname']}", len(events), len(got[key]))
+    for name in ("captured", "lost", "sampled_out"):
+        equal(f"locals: {name}", shown.summary["locals"][name], told.summary["locals"][name])
+    check("hunter2" not in json.dumps(list(got.values())), "a password is shown")
+    open_text = report(ctx, path, "--json", "--no-redact")[1]
+    check("hunter2" in open_text, "--no-redact shows no password")
+
+
+def tables(ctx, interp):
+    """Counts of every metric are what the program does; the file is the owner's alone; a trace for Perfetto."""
+    path, said = recorded(ctx, interp)
+    equal("mode of the file", 0o600, os.stat(path).st_mode & 0o777)
+    events = lines_of(ctx, path).summary["events"]
+    check(f"genscope: {events} events of " in said and path in said, f"the recorder said: {said}")
+    for metric, column in METRICS.items():
+        status, out, errors = report(ctx, path, "--metric", metric, "-F", "*/loop.py", "--limit", "1000")
+        check(status == 0 and not errors, f"report --metric {metric} ended with {status}: {errors}")
+        counts = {match[2]: int(match[1]) for match in map(ROW.match, out.splitlines()) if match}
+        counts = {name: count for name, count in counts.items() if "<" not in name}
+        equal(f"counts of {metric}", {name: numbers[column] for name, numbers in COUNTS.items()}, counts)
+    status, out, _ = report(ctx, path, "--perfetto", path + ".json")
+    check(status == 0 and f"{events} events of " in out, f"report ended with {status}: {out[-300:]}")
+    with open(path + ".json", encoding="utf-8") as file:
+        bars = [event for event in json.load(file)["traceEvents"] if event["ph"] == "b"]
+    equal("bars of work()", WORK, sum(bar["name"] == "work" for bar in bars))
+
+
+def cut(ctx, interp):
+    """Of a recording that is cut or damaged the beginning is shown; one line says what is wrong, and the status is 1."""
+    path, _ = recorded(ctx, interp)
+    whole = report(ctx, path, "--json")[1].splitlines()
+    with open(path, "rb") as file:
+        bytes_ = file.read()
+    size, other, lengths = len(bytes_), path + ".cut", []
+    for end in (0, 100, 300, size // 3, size // 2, size - 1200, size - 1):
+        with open(other, "wb") as file:
+            file.write(bytes_[:end])
+        lengths.append(prefix(ctx, other, whole, f"cut at {end} of {size}"))
+    with open(other, "wb") as file:
+        file.write(bytes_[:size // 2] + bytes([bytes_[size // 2] ^ 1]) + bytes_[size // 2 + 1:])
+    prefix(ctx, other, whole, "a bit flipped")
+    check(lengths == sorted(lengths) and lengths[-1] == len(whole) - 1, f"lines shown: {lengths} of {len(whole)}")
+
+
+def prefix(ctx, path, whole, what):
+    """How many lines before the summary."""
+    status, out, said = report(ctx, path, "--json")
+    check(status == 1 and len(said) == 1 and said[0].startswith(f"genscope: {path}: it "),
+          f"{what}: report ended with {status}: {said}")
+    lines = out.splitlines()
+    if not lines:
+        return 0
+    summary = json.loads(lines[-1])
+    equal(f"{what}: the last line, and whether it closes", ("summary", False), (summary["type"], summary["closes"]))
+    equal(f"{what}: events", len(lines) - 1, summary["events"])
+    equal(f"{what}: what is shown", whole[:len(lines) - 1], lines[:-1])
+    status, out, said = report(ctx, path)
+    check(status == 1 and len(said) == 1 and "the recording is not whole: it " in out, f"{what}: as text: {out[-300:]}")
+    return len(lines) - 1
+
+
+def full(ctx, interp):
+    """No room at the start, and no room after a while: one line and status 1, the target is not harmed."""
+    with Target(interp, TARGET) as target:
+        pid = target.ready()
+        with Tool(ctx.genscope, "record", "-o", "/dev/full", "-p", pid) as tool:
+            equal("status on /dev/full", 1, tool.finish(20))
+        equal("what it said", ["genscope: /dev/full: No space left on device: nothing is recorded\n"], tool.err)
+        target.say()
+        equal("the target's exit status", 0, target.finish(30))
+    host, _ = interp.scratch()
+    path = os.path.join(host, "run.rec")
+    with Target(interp, TARGET, "100") as target:
+        pid = target.ready()
+        with Tool("sh", "-c", 'ulimit -f 300; exec "$@"', "sh", ctx.genscope, "record", "-o", path, "-p", pid) as tool:
+            tool.attached()
+            target.say()
+            equal("the target's exit status", 0, target.finish(60))
+            equal("status without room", 1, tool.finish(20))
+    said = [line for line in tool.err if not line.startswith("genscope: attached")]
+    check(len(said) == 1 and said[0].startswith(f"genscope: {path}: File too large"), f"it said {said}")
+    status, out, _ = report(ctx, path, "--json")
+    check(status == 1 and len(out.splitlines()) > 100, f"report shows {len(out.splitlines())} lines, status {status}")
+
+
+def filters(ctx, interp):
+    """Filters of the recorder, its limit, and filters of the reader."""
+    path, _ = recorded(ctx, interp, "-F", "*/loop.py", "-k", "coroutine")
+    stream = lines_of(ctx, path)
+    problems = stream.check(complete=False)
+    check(not problems and stream.transitions, "\n".join(problems) or "nothing got through")
+    wrong = [event for event in stream.transitions
+             if not fnmatch.fnmatch(event["file"], "*/loop.py") or event["kind"] != "coroutine"]
+    check(not wrong, f"got past the filter: {wrong[:1]}")
+    births = sum(short(event["to"]) == "CREATED" and event["qualname"] == "work" for event in stream.transitions)
+    equal("births of work()", WORK, births)
+    few = lines_of(ctx, path, "-f", "leaf")
+    equal("functions after -f leaf", {"leaf"}, {event["qualname"] for event in few.transitions})
+    problems = few.check(complete=False)
+    check(not problems, "\n".join(problems))
+    path, _ = recorded(ctx, interp, "-n", "10")
+    stream = lines_of(ctx, path)
+    problems = stream.check(complete=False)
+    check(not problems, "\n".join(problems))
+    equal("-n 10: transitions", 10, len(stream.transitions))
+
+
+TESTS = {"same": same, "tables": tables, "cut": cut}
+ONCE = {"full": full, "filters": filters}
+
+
+def run(ctx, interp):
+    for name, test in {**TESTS, **(ONCE if interp is ctx.one else {})}.items():
+        if ctx.wanted(f"{interp.label} record.{name}"):
+            yield guard(interp.label, f"record.{name}", lambda test=test: test(ctx, interp))
