@@ -291,7 +291,9 @@ static void fill_in(const struct record *record, const struct summary *summary,
 					   .duration_ns = summary->duration_ns,
 					   .seeded = summary->seeded,
 					   .reconciled = summary->reconciled,
-					   .disagreements = summary->disagreements };
+					   .disagreements = summary->disagreements,
+					   .on_ns = (uint64_t)((double)summary->duration_ns *
+							       summary->duty_ratio) };
 	memcpy(out->value, stats.value, sizeof(out->value));
 	out->value[STAT_EVENTS] = summary->events;
 	out->value[STAT_FILTERED] = summary->filtered;

@@ -231,7 +231,9 @@ static int collect(const struct report *report, struct latency *table)
 	return err;
 }
 
-static void print_metric(struct report *report, struct latency *table, enum metric metric)
+/* Whether there was anything to print. */
+static bool print_metric(struct report *report, struct latency *table, enum metric metric,
+			 bool below)
 {
 	const struct latency_page page = { .duration_ns = duration_of(report) };
 	const struct ps_view view = { .writer = &report->writer, .style = report->style };
@@ -240,24 +242,25 @@ static void print_metric(struct report *report, struct latency *table, enum metr
 
 	order.metric = metric;
 	latency_sort(table, &order, &rows);
+	if (below && rows.count)
+		writer_puts(&report->writer, "\n");
 	latency_text(&view, &page, &rows);
+	return rows.count > 0;
 }
 
 static int print_table(struct report *report)
 {
 	const struct table_options *wanted = &report->options.table;
 	struct latency *table;
+	bool printed = false;
 	int err = latency_new(&table, wanted->by);
 
 	if (!err)
 		err = collect(report, table);
 	if (!err && wanted->metric_given)
-		print_metric(report, table, wanted->order.metric);
-	for (int metric = 0; metric < METRIC_COUNT && !err && !wanted->metric_given; metric++) {
-		print_metric(report, table, (enum metric)metric);
-		if (metric + 1 < METRIC_COUNT)
-			writer_puts(&report->writer, "\n");
-	}
+		print_metric(report, table, wanted->order.metric, false);
+	for (int metric = 0; metric < METRIC_COUNT && !err && !wanted->metric_given; metric++)
+		printed |= print_metric(report, table, (enum metric)metric, printed);
 	latency_free(table);
 	return err;
 }
@@ -284,6 +287,9 @@ static void summarise(const struct report *report, struct summary *out)
 		.reconciled = recorded->reconciled,
 		.disagreements = recorded->disagreements,
 		.hits = recorded->value[STAT_HITS] + recorded->missed,
+		.duty_ratio = recorded->duration_ns ?
+				      (double)recorded->on_ns / (double)recorded->duration_ns :
+				      1,
 		.coverage = *recorded->coverage ? recorded->coverage : "full",
 		.locals = { .asked = report->options.json &&
 				     recorded_wanted(report->recorded)->locals_rate,
@@ -306,7 +312,8 @@ static void summarise_rest(const struct report *report, char *coverage, size_t s
 
 	snprintf(coverage, size, "the recording is not whole: %s",
 		 replay_state(report->replay)->why);
-	*out = (struct summary){ .events = report->events,
+	*out = (struct summary){ .duty_ratio = 1,
+				 .events = report->events,
 				 .filtered = report->filtered,
 				 .lost = report->lost,
 				 .objects = times_objects(report->times),

@@ -289,6 +289,8 @@ void run_summarise(const struct run *run, const struct run_reader *reader, struc
 {
 	struct session_stats stats;
 
+	if (run->budget.off_ns)
+		session_lacks(run->session, "probes were off at times, to keep --max-overhead");
 	session_stats(run->session, &stats);
 	*out = (struct summary){
 		.hits = stats.value[STAT_HITS] + stats.missed,

@@ -72,6 +72,7 @@ struct recording_summary {
 	uint64_t missed;            /* hits at which the kernel did not run the program */
 	uint64_t duration_ns;
 	uint64_t seeded, reconciled, disagreements;
+	uint64_t on_ns; /* of duration_ns, with probes: less under --max-overhead */
 	char coverage[RECORDING_COVERAGE_BYTES]; /* "full" or what is missing */
 };
 

@@ -95,6 +95,5 @@ void command_step(struct session *session);
 /* session.c */
 void session_warn(const struct session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void session_lacks(struct session *session, const char *what); /* coverage is not full */
 
 #endif

@@ -102,6 +102,8 @@ struct session_site_stats {
 /* Counts of one site: index in the BPF array (image->first_site + position). */
 void session_site_stats(const struct session *session, uint32_t site,
 			struct session_site_stats *out);
+/* Coverage is not full: what is missing, in words. */
+void session_lacks(struct session *session, const char *what);
 /* What a full trace lacks, in words, "" for nothing. Borrowed. */
 const char *session_coverage(const struct session *session);
 
