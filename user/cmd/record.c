@@ -460,7 +460,9 @@ int cmd_record(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	catch_signals();
-	record.run = (struct run){ .options = &record.options, .ops = &record_ops, .ctx = &record };
+	record.run = (struct run){
+		.options = &record.options, .ops = &record_ops, .ctx = &record, .patient = true
+	};
 	status = record_main(&record);
 	if (record.recording)
 		recording_close(record.recording, NULL);

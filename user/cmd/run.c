@@ -11,6 +11,7 @@
 #include "target/clock.h"
 
 #define POLL_MS         10           /* how late an event may be shown */
+#define PATIENT_MS      100          /* the same where nobody looks; a filling ring wakes anyway */
 #define TICK_NS         100000000ull /* between looks at losses, targets and limits */
 #define TRACER_NICE     (-10) /* a tracer that is not scheduled loses events; it uses little itself */
 #define DRAIN_ROUNDS    1000
@@ -240,6 +241,18 @@ static bool is_over(const struct run *run)
 	return !session_targets(run->session);
 }
 
+/* A command of ours is held by ptrace now and then, and a budget is spent in milliseconds: these cannot wait. */
+static int poll_ms(const struct run *run)
+{
+	bool patient = run->patient && !run->options->argv && !(run->options->max_overhead > 0);
+	int ms = patient ? PATIENT_MS : POLL_MS;
+	uint64_t now_ns = clock_now_ns();
+
+	if (run->end_ns && run->end_ns < now_ns + (uint64_t)ms * 1000000)
+		ms = run->end_ns > now_ns ? (int)((run->end_ns - now_ns) / 1000000) + 1 : 0;
+	return ms;
+}
+
 void run_loop(struct run *run)
 {
 	bool said = false;
@@ -253,7 +266,7 @@ void run_loop(struct run *run)
 	if (run->options->max_overhead > 0)
 		begin_budget(run);
 	while (!is_over(run)) {
-		int count = session_poll(run->session, POLL_MS);
+		int count = session_poll(run->session, poll_ms(run));
 
 		if (count < 0 && count != -EINTR)
 			return;

@@ -42,6 +42,7 @@ struct run {
 	struct loss told; /* losses already handed on */
 	struct reconciliation reconciliation;
 	unsigned tells; /* as in session_options */
+	bool patient;   /* nobody waits for the records: fewer wake-ups. Set before run_open() */
 	bool seeds;
 	struct budget budget; /* --max-overhead */
 	bool paused;          /* probes are off to keep it */

@@ -16,6 +16,7 @@
 
 #define WAKE_SHARE          8     /* wake the reader when 1/8 of the ring is used */
 #define STEPPED_OBJECTS_MAX 65536 /* 10 MB; tasks that run within the same while are fewer */
+#define SOON_MS             10    /* when something is due that no record tells of */
 #define LOCALS_SHARE        2     /* half of it is for transitions alone */
 
 void session_warn(const struct session *session, const char *format, ...)
@@ -204,6 +205,8 @@ int session_poll(struct session *session, int timeout_ms)
 	count = ring_buffer__consume(session->ring);
 	if (count || !timeout_ms)
 		return count;
+	if ((session->later_count || session->unseeded_count) && timeout_ms > SOON_MS)
+		timeout_ms = SOON_MS;
 	if (poll(&wait, 1, timeout_ms) < 0)
 		return -errno;
 	return ring_buffer__consume(session->ring);
