@@ -7,13 +7,14 @@ import os
 import statistics
 import time
 
-from harness import check, ended, equal, guard
+from harness import Failure, check, ended, equal, guard
 from procs import Target, Tool
 from stream import short
 
 METRICS = ("run", "self", "suspended", "start", "lifetime")
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns")
 BUCKET = 0.06  # of a value: as exact as a bucket is
+ATTEMPTS = 3
 TRAPS_NS = 100_000  # what the traps of two tracers add to a step, and asyncio to a sleep
 
 
@@ -157,6 +158,17 @@ def by_the_other_tracer(table, path):
 
 
 def lengths(ctx, interp):
+    """A busy machine stops the target between its own look at the clock and a trap: what is wrong is so every time."""
+    for attempt in range(ATTEMPTS):
+        try:
+            lengths_once(ctx, interp)
+            return
+        except Failure:
+            if attempt == ATTEMPTS - 1:
+                raise
+
+
+def lengths_once(ctx, interp):
     def beside(pid, host):
         return Tool(ctx.genscope, "trace", "-p", pid, "--json", "-o", os.path.join(host, "stream.jsonl"))
 

@@ -150,10 +150,14 @@ def spin(ns):
         pass
 
 
+# The middle of each is well inside a bucket, and a rank more or less is another length for no percentile asked for.
+LENGTHS = [MS * 12 // 10, MS * 22 // 10, MS * 22 // 10, MS * 22 // 10, MS * 33 // 10]
+
+
 def spinner(steps):
     for i in range(steps):
         begun = time.perf_counter_ns()
-        spin(MS + i % 5 * MS // 2)
+        spin(LENGTHS[i % len(LENGTHS)])
         measured("spinner", "run", time.perf_counter_ns() - begun)
         yield
     measured("spinner", "run", 0)  # the step that finds the end
@@ -161,7 +165,7 @@ def spinner(steps):
 
 async def inner():
     begun = time.perf_counter_ns()
-    spin(11 * MS // 5)
+    spin(MS * 22 // 10)
     took = time.perf_counter_ns() - begun
     measured("inner", "run", took)
     measured("inner", "self", took)
