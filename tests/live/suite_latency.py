@@ -248,6 +248,29 @@ def filtered(ctx):
     equal("suspended under --min-run", 0, table.count("spinner", "suspended"))
 
 
+def two_targets(ctx):
+    """One row for a function, whichever process it ran in."""
+    host, inside = ctx.one.scratch()
+    out = os.path.join(host, "latency.jsonl")
+    with Target(ctx.one, "latencies.py", "counts", inside + "/truth") as first, \
+            Target(ctx.one, "latencies.py", "counts", inside + "/truth") as second:
+        pids = [target.ready() for target in (first, second)]
+        with Tool(ctx.genscope, "latency", "-p", pids[0], "-p", pids[1], "--json", "-o", out) as tool:
+            tool.attached()
+            for target in (first, second):
+                target.say()
+                ended(target, 30, "a target")
+            ended(tool, 20, "genscope")
+    with open(os.path.join(host, "truth"), encoding="utf-8") as file:
+        truth = json.load(file)
+    table = Table(out)
+    must_count(table, {function: {metric: 2 * count for metric, count in row.items()}
+                       for function, row in truth.items()})
+    for function in truth:
+        table.row(function)
+    table.must_be_sound()
+
+
 def killed(ctx):
     """A target that dies is the end of the run; what it did so far is told."""
     table, truth, _, _ = trace(ctx, ctx.one, "killed")
@@ -325,8 +348,8 @@ def wrong_words(ctx):
 
 TESTS = {"counts": counts, "lengths": lengths, "steps": steps}
 ONCE = {"fewer_sites": lambda ctx: fewer_sites(ctx, ctx.one), "pages": pages, "by_file": by_file, "limit": limit,
-        "filtered": filtered, "killed": killed, "command": command, "text": text, "interrupted": interrupted,
-        "wrong_words": wrong_words}
+        "filtered": filtered, "two_targets": two_targets, "killed": killed, "command": command, "text": text,
+        "interrupted": interrupted, "wrong_words": wrong_words}
 
 
 def run(ctx, interp):

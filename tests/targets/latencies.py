@@ -220,8 +220,14 @@ async def task(depth):
         await below(depth - 1)
 
 
+async def broken(depth):
+    await below(depth - 1)
+    raise LookupError
+
+
 async def main(depth):
     await asyncio.gather(*[task(depth) for _ in range(TASKS)])
+    await asyncio.gather(*[broken(depth) for _ in range(TASKS)], return_exceptions=True)
 
 
 def steps(depth):
@@ -229,7 +235,10 @@ def steps(depth):
     scope.barrier()
     loop.run_until_complete(main(int(depth)))
     expect("task", TASKS * (ROUNDS + 1), TASKS * ROUNDS)
-    expect("main", 2, 1)
+    expect("broken", TASKS * 2, TASKS)
+    expect("main", 3, 2)
+    list(numbers(4))  # nothing else runs here
+    expect("numbers", 5, 4)
 
 
 # --- others ---
