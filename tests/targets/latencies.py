@@ -241,6 +241,36 @@ def steps(depth):
     expect("numbers", 5, 4)
 
 
+async def waiting(depth, future):
+    if depth:
+        await waiting(depth - 1, future)
+    else:
+        await future
+
+
+async def cancelled():
+    try:
+        await waiting(4, asyncio.get_running_loop().create_future())
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)
+
+
+async def cancelling():
+    tasks = [asyncio.ensure_future(cancelled()) for _ in range(TASKS)]
+    await asyncio.sleep(0)
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks)
+
+
+def cancels():
+    loop = asyncio.new_event_loop()
+    scope.barrier()
+    loop.run_until_complete(cancelling())
+    expect("cancelled", TASKS * 3, TASKS * 2)
+    expect("cancelling", 3, 2)
+
+
 # --- others ---
 
 def spread():
@@ -275,7 +305,7 @@ def write(path):
         file.write(json.dumps(truth))  # dump() would write by generators of its own
 
 
-CASES = {"counts": counts, "lengths": lengths, "steps": steps, "spread": spread, "killed": killed}
+CASES = {"counts": counts, "lengths": lengths, "steps": steps, "cancels": cancels, "spread": spread, "killed": killed}
 
 if __name__ == "__main__":
     gc.disable()
