@@ -14,7 +14,8 @@
  * transitions of the thread is the time of the object on top.
  *
  * An async generator stays RUNNING through its awaits, while it is not on any thread. It leaves the stack
- * with whoever drives it, and is back on it when that one goes on.
+ * with whoever drives it, and is back on it when that one goes on: the moments between the two count as its
+ * own, which BPF, that sees the frames, tells apart.
  */
 
 #define CODE_ID_MAX (1u << 24) /* as model/codes.c */
