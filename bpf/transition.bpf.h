@@ -523,7 +523,8 @@ static __always_inline void on_free(const struct hit *hit, struct thread *thread
 }
 
 /* The map was not told of an end that took no step (close() of what need not run): does another object live
- * at this address now? One that was suspended stands where it was left. */
+ * at this address now? One that was suspended stands where it was left, but for throw(), which
+ * in 3.11 moves an outer one behind its await before it resumes it (_gen_throw() of Objects/genobject.c). */
 static __always_inline bool is_another_object(const struct hit *hit, const struct object *object)
 {
 	u64 code;
@@ -531,7 +532,8 @@ static __always_inline bool is_another_object(const struct hit *hit, const struc
 	if (hit->site->role == SITE_RETURN || object->frame == STATE_RUNNING)
 		return false;
 	code = code_of(hit);
-	return code != object->code_address || instruction_of(hit, code) != object->instruction;
+	return code != object->code_address ||
+	       (instruction_of(hit, code) != object->instruction && !exception_type(hit));
 }
 
 /* The entry of this object, made at first sight; NULL once the outcome of the hit is decided. */

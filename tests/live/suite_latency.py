@@ -186,9 +186,10 @@ def steps(ctx, interp):
         equal("rows", [], table.rows)
         return
     traps = set()
+    lacks = "full" if interp.minor < 15 else "steps that throw() begins are not seen"
     for depth in (1, 20):
         table, truth, _, _ = trace(ctx, interp, "steps", "--steps", arg=(str(depth),))
-        table.must_be_sound()
+        table.must_be_sound(lacks)
         must_count(table, truth, ("run", "self", "suspended"))
         equal("functions", set(truth), {row["qualname"] for row in table.rows})
         taken = table.summary["hits"] - table.summary["causes"]

@@ -358,6 +358,27 @@ Test(transition_steps, do_not_mistake_one_of_another_kind)
 	check_reuse(KIND_GENERATOR, "other");
 }
 
+/* throw() into what it awaited: 3.11 has moved the outer one's frame on when that comes back. */
+Test(transition_steps, know_one_that_is_thrown_into)
+{
+	EACH_WORLD_OF_STEPS
+	{
+		struct py_gen *task = create(KIND_COROUTINE, "task");
+		uint32_t code;
+
+		py_am_send(task);
+		step_awaits(task, NULL);
+		code = code_of_object(task);
+		time_passes(90000);
+		frame_stand_at(frame_of(task), UNIT_CALL);
+		set_exception(EXC_VALUE_ERROR);
+		py_enter(task);
+		step_ends(task);
+		check_counts(code, 2, 1);
+		cr_assert_eq(world_count(STAT_OBJECTS), 1);
+	}
+}
+
 /* A step that ended unseen (a jump over the return: greenlets, longjmp) leaves its object on the thread. Its
  * memory says that it does not run. */
 Test(transition_steps, are_not_hidden_by_a_driver_that_left)

@@ -275,6 +275,8 @@ static void note_coverage(struct session *session, const struct image_file *imag
 		session_lacks(session, "frees are not seen");
 	if (session->options.steps && !table->has_returns)
 		session_lacks(session, "returns to C were not found: no steps are seen");
+	else if (session->options.steps && image->interpreter.layout.executes_first)
+		session_lacks(session, "steps that throw() begins are not seen (3.15)");
 	if (pid > 0 && image->interpreter.jit_built && jit_is_on(pid))
 		session_lacks(session, "the JIT is on: what it compiled is not seen");
 	if (image->interpreter.tstate_access == TSTATE_NONE)
