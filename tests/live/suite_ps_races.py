@@ -13,7 +13,7 @@ from snapshots import fail_if
 from suite_errors import ONE_LINE
 
 STABLE = 10_000
-RUNS, RUNS_OF_ONE = 40, 200
+RUNS, RUNS_OF_ONE = 20, 200
 COLLECTED_RUNS = 10
 UNREADABLE = 0.01  # of the objects, over all runs
 BROKEN = 0.25      # of the runs on a process that collects garbage without a pause
