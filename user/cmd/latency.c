@@ -16,6 +16,10 @@
 
 #define ROWS_DEFAULT 40 /* of text: a screen */
 
+/* Beside CODE_GENERATOR: CO_COROUTINE and CO_ASYNC_GENERATOR of Include/cpython/code.h. */
+#define CODE_COROUTINE       0x80
+#define CODE_ASYNC_GENERATOR 0x200
+
 /* A code object of the run. */
 struct known {
 	const struct code *code; /* owned by the stream */
@@ -43,10 +47,9 @@ struct latency_run {
 
 static uint8_t kind_of_flags(uint32_t flags)
 {
-	/* Include/cpython/code.h: CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR */
-	if (flags & 0x80)
+	if (flags & CODE_COROUTINE)
 		return KIND_COROUTINE;
-	if (flags & 0x200)
+	if (flags & CODE_ASYNC_GENERATOR)
 		return KIND_ASYNC_GENERATOR;
 	return flags & CODE_GENERATOR ? KIND_GENERATOR : KIND_NONE;
 }

@@ -85,9 +85,7 @@ static void add_link(struct attachment *attachment, struct bpf_link *link)
 
 static bool is_wanted(const struct session *session, const struct found_site *site)
 {
-	unsigned tells = session->options.tells ? session->options.tells : TELLS_EVERYTHING;
-
-	return site->tells & tells;
+	return site->tells & session->options.tells;
 }
 
 #ifdef HAVE_UPROBE_MULTI

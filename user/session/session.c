@@ -75,7 +75,7 @@ static void configure_steps(struct genscope_bpf *skeleton)
 
 bool session_sees_frees(const struct session *session)
 {
-	return !session->options.tells || (session->options.tells & TELLS_FREE);
+	return session->options.tells & TELLS_FREE;
 }
 
 static void configure(struct session *session)
@@ -155,6 +155,8 @@ int session_open(const struct session_options *options, struct session **out, ch
 	if (!session)
 		return -ENOMEM;
 	session->options = *options;
+	if (!session->options.tells)
+		session->options.tells = TELLS_EVERYTHING;
 	features_try(&session->features);
 	if (*session->features.missing) {
 		snprintf(why, IMAGE_WHY_MAX, "%s", session->features.missing);
