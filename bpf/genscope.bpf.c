@@ -8,6 +8,7 @@
 #include <bpf/usdt.bpf.h>
 
 #include "context.bpf.h"
+#include "survey.bpf.h"
 #include "transition.bpf.h"
 
 /* The same program twice: kernels with uprobe_multi (6.6) attach all sites as one link, others one by
@@ -135,6 +136,18 @@ int forget_objects(struct forget *forget)
 
 	bpf_for_each_map_elem(&objects, forget_any_object, &local, 0);
 	forget->forgotten = local.forgotten;
+	return 0;
+}
+
+SEC("syscall")
+int survey_objects(struct survey *survey)
+{
+	struct survey local = *survey;
+
+	bpf_for_each_map_elem(&objects, survey_object, &local, 0);
+	survey->told = local.told;
+	survey->left = local.left;
+	survey->objects = local.objects;
 	return 0;
 }
 

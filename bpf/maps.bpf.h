@@ -89,6 +89,7 @@ struct thread {
 	u64 delegated_frame; /* the Python frame that called the object which delegates */
 	u64 async_gen; /* its asend, athrow or aclose was called, and it is not in the map yet */
 	u64 inner_ns;  /* what has run inside the object on top since its step began */
+	u64 left_gen;  /* what that object awaited last, if it is still suspended */
 	u8 top_kind;
 	u8 async_via;
 	u8 pending_via;

@@ -33,6 +33,7 @@ static __always_inline void push(struct thread *thread, struct object *object, u
 	object->entered_ns = now;
 	object->outer_inner_ns = thread->inner_ns;
 	thread->inner_ns = 0;
+	thread->left_gen = 0;
 	object->driver_gen = thread->top_gen;
 	object->driver_id = thread->top_id;
 	object->driver_kind = thread->top_kind;
@@ -55,6 +56,29 @@ static __always_inline void pop(struct thread *thread, struct object *object, u6
 	thread->top_gen = object->driver_gen;
 	thread->top_id = object->driver_id;
 	thread->top_kind = object->driver_kind;
+}
+
+/* Whoever resumes an object in one of these ways is suspended with it. */
+static __always_inline bool is_awaited(const struct object *object)
+{
+	switch (object->step_via) {
+	case VIA_UNKNOWN:
+	case VIA_NEXT:
+	case VIA_SEND:
+	case VIA_FOR:
+		return false;
+	}
+	return true;
+}
+
+/* Before pop(): the object is suspended, or has ended. What it awaits is what was suspended last inside its
+ * step, if it awaits at all. */
+static __always_inline void keep_inner(struct thread *thread, struct object *object, u64 gen, u8 to)
+{
+	bool known = thread->top_gen == gen && to == STATE_SUSPENDED;
+
+	object->inner_gen = known ? thread->left_gen : 0;
+	thread->left_gen = known && is_awaited(object) ? gen : 0;
 }
 
 /* No method of this object is under way any more. */

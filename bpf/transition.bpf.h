@@ -16,6 +16,7 @@
 
 #include "cause.bpf.h"
 #include "code.bpf.h"
+#include "company.bpf.h"
 #include "cpython.bpf.h"
 #include "distributions.bpf.h"
 #include "locals.bpf.h"
@@ -138,6 +139,8 @@ static __always_inline struct object *enter_object(const struct hit *hit, struct
 		fresh.frame = STATE_NONE;
 		fresh.visible = STATE_NONE;
 	}
+	if (settings.makers && fresh.origin == ORIGIN_BIRTH)
+		keep_maker(hit, &fresh);
 	fresh.id = __sync_fetch_and_add(&last_object_id, 1) + 1;
 	if (bpf_map_update_elem(&objects, &key, &fresh, BPF_ANY))
 		return NULL;
@@ -197,6 +200,7 @@ static __always_inline void frame_entered(const struct hit *hit, struct thread *
 		delegates = !read_pointer(hit->gen + hit->image->layout.gen_previous_item);
 	object->step_via = via;
 	push(thread, object, hit->gen, hit->now);
+	object->tid = hit->tid;
 	thread->delegated_via = delegates ? via : VIA_UNKNOWN;
 	if (delegates)
 		thread->delegated_frame = caller_frame(hit);
@@ -225,6 +229,8 @@ static __always_inline void frame_left(const struct hit *hit, struct thread *thr
 {
 	u64 raised;
 
+	if (settings.chains)
+		keep_inner(thread, object, hit->gen, to);
 	pop(thread, object, hit->gen, hit->now);
 	if (!settings.stream) /* nobody asks how it ended */
 		return;
@@ -269,7 +275,7 @@ static __always_inline void follow_frame(const struct hit *hit, struct thread *t
 	if (!legal_change(from, to))
 		anomaly(hit);
 	if (from == STATE_RUNNING) {
-		if (settings.stream || settings.steps)
+		if (settings.stream || settings.steps || settings.places)
 			object->instruction = instruction_of(hit, object->code_address);
 		frame_left(hit, thread, object, to);
 	}
@@ -330,6 +336,8 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		return false;
 	if (!settings.min_run_ns && !settings.min_suspended_ns)
 		return true;
+	if (settings.suspects && is_suspect(object, step->from, step->to, step->via, step->parent))
+		return true;
 	return (settings.min_run_ns && times->run_ns >= settings.min_run_ns) ||
 	       (settings.min_suspended_ns && times->suspended_ns >= settings.min_suspended_ns);
 }
@@ -362,6 +370,8 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 		count(STAT_EVENTS);
 		return;
 	}
+	if (settings.chains && step->from == STATE_RUNNING && !step->parent)
+		send_chain(hit, object);
 	/* a frame that has ended is being cleared */
 	if (settings.locals && step->to != STATE_CLOSED && step->to != STATE_NONE)
 		flags |= locals_of(hit, object);
@@ -390,6 +400,8 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 	record->via = step->via;
 	record->epoch = (u32)hit->process;
 	record->site = hit->site_index;
+	record->maker_code = object->maker_code;
+	record->maker_instruction = object->maker_instruction;
 	count(STAT_EVENTS);
 	bpf_ringbuf_submit(record, ring_flags());
 }

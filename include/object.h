@@ -35,13 +35,18 @@ struct object {
 	__u64 entered_ns;     /* its frame began to run; 0: not seen */
 	__u64 outer_inner_ns; /* what the one below it had had inside by then */
 	__u64 self_ns;        /* of this step so far, without what ran inside */
+	__u64 inner_gen; /* the object that it awaited when it was suspended last, 0: none, or not asked */
 	__u32 code;
 	__u32 seq;
 	__u32 instruction; /* where it left RUNNING last */
-	__u8 kind;         /* enum object_kind */
-	__u8 visible;      /* enum object_state, as inspect would say */
-	__u8 frame;        /* enum object_state of gi_frame_state alone */
-	__u8 async;        /* ag_running_async */
+	__u32 tid;         /* of the thread of its last step */
+	__u32 maker_code;  /* id of the code that made it, 0: not seen, or not asked */
+	__u32 maker_instruction;
+	__u32 told;   /* seq at which a survey told of it last */
+	__u8 kind;    /* enum object_kind */
+	__u8 visible; /* enum object_state, as inspect would say */
+	__u8 frame;   /* enum object_state of gi_frame_state alone */
+	__u8 async;   /* ag_running_async */
 	__u8 driver_kind;
 	__u8 step_via;      /* what began the step */
 	__u8 exit_via;      /* how the frame left RUNNING last */
@@ -51,7 +56,7 @@ struct object {
 	__u8 yields_from;   /* suspended in yield from or await, as far as the version can tell */
 	__u8 code_pending;  /* its code's line table has not been sent whole */
 };
-_Static_assert(sizeof(struct object) == 112, "object is shared with BPF");
+_Static_assert(sizeof(struct object) == 136, "object is shared with BPF");
 
 struct code_key {
 	__u64 process;

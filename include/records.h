@@ -59,6 +59,7 @@ enum record_type {
 	RECORD_CONTEXT = 5,    /* struct context_record, from USDT */
 	RECORD_LOCALS = 6,     /* struct captured_record, right before its transition */
 	RECORD_VARIABLES = 7,  /* struct captured_record, before the first locals of that code */
+	RECORD_LIVING = 8,     /* struct living_record, when a survey is made */
 };
 
 struct record_head {
@@ -77,6 +78,8 @@ _Static_assert(sizeof(struct record_head) == 24, "record_head is shared with BPF
 #define TRANSITION_FIRST_SEEN    4  /* the object is older than the tracer */
 #define TRANSITION_LOCALS        8  /* its RECORD_LOCALS was sent before it */
 #define TRANSITION_LOCALS_LOST   16 /* that found the ring full */
+/* Told a second time, or late: the next outermost step that ends awaits this object, directly or not */
+#define TRANSITION_CHAIN         32
 
 #define NO_INSTRUCTION 0xffffffffu
 
@@ -96,8 +99,31 @@ struct transition_record {
 	__u8 via; /* enum via */
 	__u32 epoch;
 	__u32 site;
+	__u32 maker_code; /* id of the code that made the object, 0: not seen, or nobody asked */
+	__u32 maker_instruction;
 };
-_Static_assert(sizeof(struct transition_record) == 88, "transition_record is shared with BPF");
+_Static_assert(sizeof(struct transition_record) == 96, "transition_record is shared with BPF");
+
+/* An object as the state map has it, without a change. */
+struct living_record {
+	struct record_head head; /* tid: of its last step, 0 unknown; ts_ns: of the survey */
+	__u64 gen;
+	__u64 id;
+	__u64 driver;     /* id of the object that drove its last step, 0 none */
+	__u64 inner_gen;  /* what it awaited when it was suspended last, 0: none, or not known */
+	__u64 birth_ns;   /* 0: older than the run */
+	__u64 changed_ns; /* when its state changed last; 0: not seen */
+	__u32 seq;
+	__u32 code;
+	__u32 instruction; /* where it left RUNNING last */
+	__u32 maker_code;  /* as of a transition */
+	__u32 maker_instruction;
+	__u8 kind;  /* enum object_kind */
+	__u8 state; /* enum object_state */
+	__u8 frame; /* enum object_state of the frame alone: RUNNING when it has a thread now */
+	__u8 asked; /* enum survey_flag: why it is told */
+};
+_Static_assert(sizeof(struct living_record) == 96, "living_record is shared with BPF");
 
 #define NAME_BYTES     256
 #define FILENAME_BYTES 512

@@ -164,7 +164,11 @@ struct settings {
 	__u32 locals_string;
 	__u32 locals_ring_bytes; /* none when so much waits in the ring: the rest is for transitions */
 	__u8 forget_closed; /* frees are not seen: an object leaves the map when it is closed */
-	__u8 pad[3];
+	__u8 places;        /* where an object was suspended is kept though nothing is streamed */
+	__u8 makers;        /* which line made an object is kept */
+	__u8 chains;        /* a step is told with the objects that it awaits (TRANSITION_CHAIN) */
+	__u8 suspects;      /* what was never awaited or never closed passes the filters */
+	__u8 pad[7];
 };
 
 #define LOCALS_DEPTH_MAX  2

@@ -97,6 +97,33 @@ static void find_locals(struct stream *stream, struct event *event)
 	}
 }
 
+static void find_maker(const struct stream *stream, struct event *event, uint32_t code,
+		       uint32_t instruction)
+{
+	if (!code)
+		return;
+	event->maker = codes_find(stream->codes, code);
+	event->maker_line = code_line(event->maker, instruction);
+}
+
+static int feed_living(struct stream *stream, const struct living_record *record)
+{
+	struct event event = { .type = EVENT_LIVING,
+			       .living = record,
+			       .ts_ns = record->head.ts_ns,
+			       .pid = record->head.pid,
+			       .tid = record->head.tid };
+
+	if (record->kind == KIND_NONE || record->kind >= KIND_COUNT ||
+	    record->state >= STATE_COUNT || record->frame >= STATE_COUNT)
+		return bad(stream);
+	event.code = codes_find(stream->codes, record->code);
+	event.line = code_line(event.code, record->instruction);
+	find_maker(stream, &event, record->maker_code, record->maker_instruction);
+	stream->counts.living++;
+	return stream->callbacks.event(stream->callbacks.ctx, &event);
+}
+
 static int feed_transition(struct stream *stream, const struct transition_record *record)
 {
 	struct event event = { .type = EVENT_TRANSITION, .transition = record };
@@ -113,6 +140,7 @@ static int feed_transition(struct stream *stream, const struct transition_record
 	event.pid = record->head.pid;
 	event.tid = record->head.tid;
 	event.line = code_line(event.code, record->instruction);
+	find_maker(stream, &event, record->maker_code, record->maker_instruction);
 	find_locals(stream, &event);
 	stream->counts.transitions++;
 	return stream->callbacks.event(stream->callbacks.ctx, &event);
@@ -243,6 +271,9 @@ int stream_feed(struct stream *stream, const void *bytes, size_t size)
 	case RECORD_LOCALS:
 	case RECORD_VARIABLES:
 		return feed_captured(stream, bytes);
+	case RECORD_LIVING:
+		return head->size == sizeof(struct living_record) ? feed_living(stream, bytes) :
+								    bad(stream);
 	case RECORD_CONTEXT:
 		return head->size == sizeof(struct context_record) ? feed_context(stream, bytes) :
 								     bad(stream);

@@ -20,6 +20,7 @@ enum event_type {
 	EVENT_GC = 2,
 	EVENT_IMPORT = 3,
 	EVENT_AUDIT = 4,
+	EVENT_LIVING = 5, /* told by a survey */
 };
 
 enum event_locals {
@@ -35,10 +36,14 @@ struct event {
 	uint8_t type; /* enum event_type */
 	uint64_t ts_ns;
 	uint32_t pid, tid;
-	/* transition */
-	const struct transition_record *transition; /* valid during the call */
+	/* transition, living: of each the record is valid during the call */
+	const struct transition_record *transition;
+	const struct living_record *living;
 	struct code *code;
-	uint32_t line;                   /* 0: none */
+	uint32_t line;       /* 0: none */
+	struct code *maker;  /* of the object; NULL: not known */
+	uint32_t maker_line; /* 0: none */
+	/* transition */
 	uint8_t locals_state;            /* enum event_locals */
 	const struct local_list *locals; /* valid during the call */
 	/* gc, import, audit */
@@ -64,6 +69,7 @@ struct stream_callbacks {
 struct stream_counts {
 	uint64_t transitions; /* given to `event` */
 	uint64_t contexts;    /* gc, import and audit events given to `event` */
+	uint64_t living;      /* objects of surveys given to `event` */
 	uint64_t filtered;    /* transitions of unwanted code */
 	uint64_t bad;         /* records that made no sense */
 	/* of the transitions given to `event` whose frame was there */

@@ -61,3 +61,46 @@ char *text_to_utf8(const struct text *text, const uint8_t *bytes, size_t room)
 	out[used] = 0;
 	return out;
 }
+
+/* The next code point; `*at` is moved behind it. */
+static uint32_t take_utf8(const uint8_t **at)
+{
+	const uint8_t *in = *at;
+	unsigned more = in[0] >= 0xf0 ? 3 : in[0] >= 0xe0 ? 2 : in[0] >= 0xc0 ? 1 : 0;
+	uint32_t point = more ? in[0] & (0x3fu >> more) : in[0];
+
+	*at = in + 1;
+	if (in[0] >= 0x80 && !more)
+		return REPLACEMENT;
+	for (unsigned i = 1; i <= more; i++) {
+		if ((in[i] & 0xc0) != 0x80)
+			return REPLACEMENT;
+		point = point << 6 | (in[i] & 0x3fu);
+		*at = in + 1 + i;
+	}
+	return point < UNICODE_END ? point : REPLACEMENT;
+}
+
+void text_of_utf8(const char *utf8, struct text *text, uint8_t *bytes, size_t room)
+{
+	const uint8_t *at = (const uint8_t *)utf8;
+	uint32_t highest = 0;
+
+	*text = (struct text){ .width = 1 };
+	while (*at) {
+		uint32_t point = take_utf8(&at);
+
+		highest = point > highest ? point : highest;
+		text->length++;
+	}
+	text->ascii = highest < 0x80;
+	if (highest > 0xff)
+		text->width = highest > 0xffff ? 4 : 2;
+	at = (const uint8_t *)utf8;
+	while (*at && (size_t)text->bytes + text->width <= room) {
+		uint32_t point = take_utf8(&at);
+
+		memcpy(bytes + text->bytes, &point, text->width); /* little endian */
+		text->bytes = (uint16_t)(text->bytes + text->width);
+	}
+}

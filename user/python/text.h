@@ -12,4 +12,8 @@
  * `room` is the size of the array that `bytes` points to. */
 char *text_to_utf8(const struct text *text, const uint8_t *bytes, size_t room);
 
+/* The other way: as BPF would have copied it into `bytes`, cut where they end. Malformed UTF-8 becomes
+ * U+FFFD. */
+void text_of_utf8(const char *utf8, struct text *text, uint8_t *bytes, size_t room);
+
 #endif

@@ -39,6 +39,7 @@ struct command {
 
 struct session {
 	struct session_options options;
+	uint64_t begin_ns; /* CLOCK_MONOTONIC */
 	struct features features;
 	struct genscope_bpf *skeleton;
 	struct ring_buffer *ring;

@@ -19,6 +19,7 @@
 #include "python/generator.h"
 #include "python/heap.h"
 #include "session/internal.h"
+#include "session/seed_codes.h"
 #include "target/process.h"
 
 #define CACHE_BYTES          (8u << 20)
@@ -34,7 +35,8 @@ struct view {
 	struct memory *memory;
 	struct remote remote;
 	struct heap_objects found;
-	uint64_t process; /* as in the map's keys */
+	struct code_objects *codes; /* NULL: nobody asks which functions they are of */
+	uint64_t process;           /* as in the map's keys */
 	bool open;
 };
 
@@ -49,6 +51,7 @@ static void close_view(struct view *view)
 {
 	if (view->open)
 		remote_close(&view->remote);
+	code_objects_free(view->codes);
 	memory_close(view->memory);
 	free(view->found.at);
 }
@@ -89,6 +92,8 @@ static int open_view(struct session *session, pid_t pid, struct view *view, char
 	}
 	if (!err)
 		err = heap_collect(&view->remote, &query, &view->found, &counts, why);
+	if (!err && session->options.survey)
+		err = code_objects_new(&view->codes);
 	if (err)
 		close_view(view);
 	return err;
@@ -100,6 +105,16 @@ static int lookup(const struct view *view, uint64_t gen, struct object *object)
 
 	return bpf_map__lookup_elem(view->session->skeleton->maps.objects, &key, sizeof(key),
 				    object, sizeof(*object), 0);
+}
+
+/* What a survey tells of an object that no probe has met. */
+static void describe(const struct view *view, const struct generator *gen, struct object *object)
+{
+	struct remote *remote = (struct remote *)&view->remote;
+
+	object->code = seed_code(view->session, view->codes, remote, view->process, gen->code);
+	if (gen->awaits)
+		object->inner_gen = generator_unwrap(remote, gen->awaits);
 }
 
 static void enter(const struct view *view, uint64_t address, struct seed_counts *counts)
@@ -121,6 +136,8 @@ static void enter(const struct view *view, uint64_t address, struct seed_counts 
 	}
 	object.id = __atomic_add_fetch(&skeleton->bss->last_object_id, 1, __ATOMIC_RELAXED);
 	object.code_address = gen.code;
+	if (view->codes)
+		describe(view, &gen, &object);
 	object.instruction = gen.instruction;
 	object.kind = gen.kind;
 	object.visible = gen.state;

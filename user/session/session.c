@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "session/internal.h"
+#include "target/clock.h"
 
 #define WAKE_SHARE          8     /* wake the reader when 1/8 of the ring is used */
 #define STEPPED_OBJECTS_MAX 65536 /* 10 MB; tasks that run within the same while are fewer */
@@ -102,6 +103,10 @@ static void configure(struct session *session)
 	settings->distributions = options->distributions;
 	settings->steps = options->steps;
 	settings->forget_closed = !session_sees_frees(session);
+	settings->places = options->survey;
+	settings->makers = options->makers;
+	settings->chains = options->chains;
+	settings->suspects = options->suspects;
 	if (!options->distributions)
 		bpf_map__set_max_entries(skeleton->maps.distributions, 1);
 	if (options->steps)
@@ -155,6 +160,7 @@ int session_open(const struct session_options *options, struct session **out, ch
 	if (!session)
 		return -ENOMEM;
 	session->options = *options;
+	session->begin_ns = clock_now_ns();
 	if (!session->options.tells)
 		session->options.tells = TELLS_EVERYTHING;
 	features_try(&session->features);

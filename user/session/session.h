@@ -37,6 +37,10 @@ struct session_options {
 	struct session_locals locals;
 	bool distributions; /* keep times in histograms (session_distributions) and send no transitions */
 	bool steps;         /* only outermost steps, whatever they await; goes with distributions */
+	bool survey;        /* session_survey() will be used: where objects are suspended is kept */
+	bool makers;        /* keep which line made an object */
+	bool chains;        /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
+	bool suspects; /* what was never awaited or never closed passes the filters */
 	unsigned
 		tells; /* only the sites that tell of these: enum site_tells of sites/finder.h; 0: all */
 	size_t ring_bytes;                            /* 0: default; a power of two */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "living.h"
 #include "object.h"
 #include "site.h"
 

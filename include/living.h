@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A survey: the state map looked through once, by a BPF program that the user side runs. Objects are counted
+ * by function and state, and some are told one by one (RECORD_LIVING).
+ */
+#ifndef GENSCOPE_LIVING_H
+#define GENSCOPE_LIVING_H
+
+#include "histogram.h"
+#include "records.h"
+
+enum survey_flag {
+	SURVEY_COUNT = 1,   /* fill in the counts of functions */
+	SURVEY_RUNNING = 2, /* tell of every object whose frame runs now */
+	SURVEY_PARKED = 4, /* tell of those suspended since before `parked_ns`, once a suspension */
+	SURVEY_CODE = 8,   /* tell of those of one function, closed ones left out */
+};
+
+struct survey {
+	__u64 now_ns;    /* CLOCK_MONOTONIC */
+	__u64 begin_ns;  /* what was not seen to change has not changed since then */
+	__u64 parked_ns; /* a time, as now_ns */
+	__u32 flags;     /* enum survey_flag, or-ed */
+	__u32 code;      /* of SURVEY_CODE: id */
+	__u32 limit;     /* of objects that are told */
+	/* answers */
+	__u32 told;
+	__u64 left; /* that would have been told, but for the limit or a full ring */
+	__u64 objects;
+};
+_Static_assert(sizeof(struct survey) == 56, "survey is shared with BPF");
+
+/* Objects of one function now; those with code ids of DISTRIBUTIONS_MAX and above share the first. */
+struct survey_counts {
+	__u32 objects[STATE_COUNT]; /* by enum object_state, as inspect would say */
+	__u32 pad;
+	__u64 suspended_ns; /* since when the oldest suspended one has been; 0: none is */
+};
+_Static_assert(sizeof(struct survey_counts) == 32, "survey_counts is shared with BPF");
+
+#endif

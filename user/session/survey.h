@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_SESSION_SURVEY_H
+#define GENSCOPE_SESSION_SURVEY_H
+
+#include "session/session.h"
+#include "living.h"
+
+/*
+ * Looking through the state map, in the kernel: 20 to 100 ns an object, no trap, nothing of the target
+ * is touched. For sessions with `survey` in their options.
+ */
+
+/* Fills in now_ns, and begin_ns where it is 0: of what has not changed since the session began nothing older
+ * is known. Objects that are told come as records of session_poll(): call it with a timeout of 0 to
+ * have them at once. -errno when the kernel does not run it. */
+int session_survey(struct session *session, struct survey *survey);
+
+/* The counts of a function as of the last survey with SURVEY_COUNT, by the id of its record; id 0: of all
+ * without counts of their own, among them objects older than the run whose function is not known.
+ * -ENOENT: none has that id. */
+int session_survey_counts(const struct session *session, uint32_t code, struct survey_counts *out);
+
+#endif
