@@ -70,7 +70,8 @@ static __always_inline bool send_living(const struct object_key *key, const stru
 	record->driver = object->driver_id;
 	record->inner_gen = object->inner_gen;
 	record->birth_ns = object->birth_ns;
-	record->changed_ns = object->changed_ns;
+	record->changed_ns = asked == SURVEY_RUNNING && object->entered_ns ? object->entered_ns :
+									     object->changed_ns;
 	record->seq = object->seq;
 	record->code = object->code;
 	record->instruction = object->instruction;

@@ -12,6 +12,8 @@ static const struct {
 	{ "ps", cmd_ps, "show every generator and coroutine of a process, and what it awaits" },
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
 	{ "latency", cmd_latency, "show how long functions ran and waited, as distributions" },
+	{ "slow", cmd_slow,
+	  "show the steps that held their thread too long, why, and leak suspects" },
 	{ "record", cmd_record, "write every state change into a file, for later" },
 	{ "report", cmd_report, "show a recording: as tables, lines, or for Perfetto" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
@@ -33,6 +35,7 @@ static void print_help(FILE *out)
 	      "  genscope trace -k coroutine -f 'Api.*' -p 1234\n"
 	      "  genscope trace --json -o trace.jsonl -- python3 app.py\n"
 	      "  genscope latency -d 10s -p 1234         where the time goes, by function\n"
+	      "  genscope slow --over 50ms -p 1234       who blocks the event loop, and why\n"
 	      "  genscope record -o app.rec -p 1234      record now,\n"
 	      "  genscope report app.rec                 look later\n"
 	      "  genscope doctor -p 1234                 can it be traced? how?\n\n"

@@ -207,7 +207,8 @@ Test(stream, resolves_names_and_lines)
 	cr_assert_eq(test->seen[0].event.pid, 10);
 	cr_assert_eq(test->seen[0].event.tid, 11);
 	cr_assert_eq(memcmp(&test->seen[0].transition.gen, &record.gen,
-			    sizeof(record) - offsetof(struct transition_record, gen) - 20),
+			    offsetof(struct transition_record, instruction) -
+				    offsetof(struct transition_record, gen)),
 		     0);
 	cr_assert_eq(stream_counts(test->stream)->transitions, 8);
 	cr_assert_eq(stream_counts(test->stream)->bad, 0);

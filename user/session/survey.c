@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "python/generator.h"
 #include "session/internal.h"
 #include "target/clock.h"
+
+#define CACHE_BYTES (64u << 10) /* one object is read */
 
 int session_survey(struct session *session, struct survey *survey)
 {
@@ -29,4 +32,29 @@ int session_survey_counts(const struct session *session, uint32_t code, struct s
 		return -ENOENT;
 	memcpy(out, &bss->survey_counts[code], sizeof(*out));
 	return 0;
+}
+
+int session_instruction(struct session *session, pid_t pid, uint64_t gen, uint32_t *instruction)
+{
+	char why[IMAGE_WHY_MAX];
+	struct memory *memory = NULL;
+	struct remote remote = {};
+	struct generator found;
+	struct image_file *image;
+	uint64_t bias;
+	int err = images_of_process(&session->images, pid, &image, why);
+
+	if (!err)
+		err = image_bias(image, pid, &bias);
+	if (!err)
+		err = memory_open_process(pid, CACHE_BYTES, &memory);
+	if (!err)
+		err = remote_open(&remote, &image->interpreter, bias, memory, why);
+	if (!err)
+		err = generator_read(&remote, gen, &found);
+	if (!err)
+		*instruction = found.instruction;
+	remote_close(&remote);
+	memory_close(memory);
+	return err;
 }

@@ -20,4 +20,9 @@ int session_survey(struct session *session, struct survey *survey);
  * -ENOENT: none has that id. */
 int session_survey_counts(const struct session *session, uint32_t code, struct survey_counts *out);
 
+/* Where an object stands now, out of its memory: the byte offset in its code, of one whose frame runs that of
+ * the call it is in. -ESRCH, -ENOENT: it is gone; -EAGAIN: it was changing; else why its process cannot be
+ * read. */
+int session_instruction(struct session *session, pid_t pid, uint64_t gen, uint32_t *instruction);
+
 #endif

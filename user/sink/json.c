@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "model/names.h"
+#include "sink/json_event.h"
 #include "sink/sink.h"
 
 #define SECOND_NS  1000000000ll
@@ -103,7 +104,7 @@ static void make_code_piece(struct code *code)
 	code->json = start;
 }
 
-static void put_code(struct writer *writer, struct code *code)
+void json_put_code(struct writer *writer, struct code *code)
 {
 	if (!code->json)
 		make_code_piece(code);
@@ -117,6 +118,15 @@ static char *put_where(char *out, const struct event *event)
 {
 	out = put_u64(PUT(out, ",\"pid\":"), event->pid);
 	return put_u64(PUT(out, ",\"tid\":"), event->tid);
+}
+
+void json_put_moment(struct sink *sink, const struct event *event)
+{
+	char *out = writer_room(sink->writer, LINE_BYTES);
+
+	out = put_u64(PUT(out, "\"ts_ns\":"), event->ts_ns);
+	out = put_time(sink, PUT(out, ",\"time\":"), event->ts_ns);
+	writer_used(sink->writer, put_where(out, event));
 }
 
 static char *put_state(char *out, uint8_t kind, uint8_t state)
@@ -191,12 +201,12 @@ static void put_locals(struct writer *writer, const struct event *event)
 	writer_puts(writer, locals->truncated ? "},\"locals_truncated\":true" : "}");
 }
 
-static void write_transition(struct sink *sink, const struct event *event)
+void json_put_transition(struct sink *sink, const struct event *event)
 {
 	const struct transition_record *t = event->transition;
 	char *out = writer_room(sink->writer, LINE_BYTES);
 
-	out = put_u64(PUT(out, "{\"type\":\"transition\",\"ts_ns\":"), event->ts_ns);
+	out = put_u64(PUT(out, "\"ts_ns\":"), event->ts_ns);
 	out = put_time(sink, PUT(out, ",\"time\":"), event->ts_ns);
 	out = put_where(out, event);
 	out = put_hex(PUT(out, ",\"gen\":\"0x"), t->gen);
@@ -205,7 +215,7 @@ static void write_transition(struct sink *sink, const struct event *event)
 	out = put_word(PUT(out, ",\"kind\":\""), name_of_kind(t->kind));
 	out = PUT(out, "\",");
 	writer_used(sink->writer, out);
-	put_code(sink->writer, event->code);
+	json_put_code(sink->writer, event->code);
 
 	out = writer_room(sink->writer, LINE_BYTES);
 	out = put_or_null(PUT(out, ",\"line\":"), event->line, event->line);
@@ -219,7 +229,15 @@ static void write_transition(struct sink *sink, const struct event *event)
 	out = put_or_null(PUT(out, ",\"parent\":"), t->parent, t->parent);
 	writer_used(sink->writer, out);
 	put_locals(sink->writer, event);
-	writer_puts(sink->writer, "}\n");
+}
+
+static void write_transition(struct sink *sink, const struct event *event)
+{
+	static const char type[] = "{\"type\":\"transition\",";
+
+	writer_put(sink->writer, type, sizeof(type) - 1);
+	json_put_transition(sink, event);
+	writer_put(sink->writer, "}\n", 2);
 }
 
 static char *put_name(char *out, const char *name)

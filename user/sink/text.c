@@ -8,6 +8,7 @@
 
 #include "model/names.h"
 #include "sink/sink.h"
+#include "sink/text.h"
 
 #define SECOND_NS     1000000000ull
 #define LOCALS_INDENT 18
@@ -17,7 +18,7 @@ static const char *const kinds[KIND_COUNT] = { "?", "gen", "coro", "agen" };
 /* created blue, running green, suspended yellow, closed grey */
 static const char *const colors[STATE_COUNT] = { "", "34", "32", "33", "90" };
 
-static void put_clock(struct sink *sink, uint64_t ts_ns)
+void text_put_clock(struct sink *sink, uint64_t ts_ns)
 {
 	uint64_t at = ts_ns + (uint64_t)sink->realtime_offset_ns;
 	time_t second = (time_t)(at / SECOND_NS);
@@ -42,8 +43,7 @@ static void put_state(struct sink *sink, uint8_t state, const char *none, int wi
 		writer_printf(sink->writer, "%-*s", width, word);
 }
 
-/* A name from the target, on this line and without a word to the terminal. */
-static void put_name(struct writer *writer, const char *name)
+void text_put_name(struct writer *writer, const char *name)
 {
 	for (; *name; name++) {
 		unsigned char c = (unsigned char)*name;
@@ -69,8 +69,7 @@ static void text_begin(struct sink *sink)
 		      "VIA", "TOOK", "FUNCTION", sink->color ? "\033[0m" : "");
 }
 
-/* Below their transition, a line each. */
-static void put_locals(struct sink *sink, const struct event *event)
+void text_put_locals(struct sink *sink, const struct event *event)
 {
 	const struct local_list *locals = event->locals;
 
@@ -83,9 +82,9 @@ static void put_locals(struct sink *sink, const struct event *event)
 
 		writer_printf(sink->writer, "%*s%s", LOCALS_INDENT, "",
 			      sink->color ? "\033[90m" : "");
-		put_name(sink->writer, local->name);
+		text_put_name(sink->writer, local->name);
 		writer_printf(sink->writer, " =%s ", sink->color ? "\033[0m" : "");
-		put_name(sink->writer, local->redacted ? "(redacted)" : local->repr);
+		text_put_name(sink->writer, local->redacted ? "(redacted)" : local->repr);
 		writer_puts(sink->writer, "\n");
 	}
 	if (locals->truncated)
@@ -103,28 +102,28 @@ static void text_transition(struct sink *sink, const struct event *event)
 		format_duration(ran ? t->run_ns : t->suspended_ns, duration, sizeof(duration));
 		snprintf(took, sizeof(took), "%s %s", ran ? "ran" : "waited", duration);
 	}
-	put_clock(sink, event->ts_ns);
+	text_put_clock(sink, event->ts_ns);
 	writer_printf(sink->writer, "%7u %6llu %-4s ", event->pid, (unsigned long long)t->id,
 		      kinds[t->kind]);
 	put_state(sink, t->from, "born", 9);
 	writer_puts(sink->writer, " \xe2\x86\x92 ");
 	put_state(sink, t->to, "freed", 9);
 	writer_printf(sink->writer, " %-10s %-17s ", name_of_via(t->via), took);
-	put_name(sink->writer, event->code->qualname);
+	text_put_name(sink->writer, event->code->qualname);
 	if (event->line) {
 		writer_printf(sink->writer, "  %s", sink->color ? "\033[90m" : "");
-		put_name(sink->writer, base_name(event->code->file));
+		text_put_name(sink->writer, base_name(event->code->file));
 		writer_printf(sink->writer, ":%u%s", event->line, sink->color ? "\033[0m" : "");
 	}
 	writer_puts(sink->writer, "\n");
-	put_locals(sink, event);
+	text_put_locals(sink, event);
 }
 
 static void text_named(struct sink *sink, const char *what, const char *name, const char *duration,
 		       const char *remark)
 {
 	writer_printf(sink->writer, "%6s %s ", "", what);
-	put_name(sink->writer, name);
+	text_put_name(sink->writer, name);
 	if (duration)
 		writer_printf(sink->writer, " took %s", duration);
 	writer_printf(sink->writer, "%s\n", remark);
@@ -138,7 +137,7 @@ static void text_event(struct sink *sink, const struct event *event)
 		text_transition(sink, event);
 		return;
 	}
-	put_clock(sink, event->ts_ns);
+	text_put_clock(sink, event->ts_ns);
 	writer_printf(sink->writer, "%7u ", event->pid);
 	if (event->has_ns)
 		format_duration(event->ns, duration, sizeof(duration));
@@ -154,7 +153,7 @@ static void text_event(struct sink *sink, const struct event *event)
 
 static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *since)
 {
-	put_clock(sink, ts_ns);
+	text_put_clock(sink, ts_ns);
 	writer_printf(sink->writer,
 		      "LOST %llu events (ring full %llu, map full %llu, faults %llu)\n",
 		      (unsigned long long)since->ring + since->map_full + since->fault,
@@ -164,7 +163,7 @@ static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 
 static void text_duty(struct sink *sink, uint64_t ts_ns, bool on)
 {
-	put_clock(sink, ts_ns);
+	text_put_clock(sink, ts_ns);
 	writer_puts(sink->writer,
 		    on ? "probes are on again\n" : "probes are off, to keep --max-overhead\n");
 }
