@@ -361,7 +361,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option slow_options[] = {
-	{ "over", OPTION_OVER, "DUR", 0, "how long is too long (default: 50ms)", 3 },
+	{ 0, 0, 0, 0, "What is told:", 2 },
+	{ "over", OPTION_OVER, "DUR", 0, "a step as long as that (default: 50ms)", 2 },
 	{ "parked", OPTION_PARKED, "DUR", 0, "suspended for how long makes a suspect (default: 1h)",
 	  0 },
 	{ 0 },
