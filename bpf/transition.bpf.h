@@ -24,6 +24,7 @@
 #include "process.bpf.h"
 #include "state.bpf.h"
 #include "steps.bpf.h"
+#include "task.bpf.h"
 
 /* The new state that a hit brings. */
 struct change {
@@ -364,8 +365,10 @@ static __noinline void emit(const struct hit *hit, struct object *object, const 
 			return;
 		}
 	}
-	if (settings.distributions)
+	if (settings.distributions && !settings.tasks)
 		distribute(object->code, &times);
+	else if (settings.distributions && object->task_row && object->task_row != TASK_UNKNOWN)
+		distribute(object->task_row, &times);
 	if (!settings.stream) {
 		count(STAT_EVENTS);
 		return;
@@ -524,6 +527,9 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	step.first_seen = first_seen;
 	if (step.to == STATE_RUNNING)
 		step.parent = driver;
+	if (settings.tasks && step.to == STATE_RUNNING && !driver && !object->task_row &&
+	    hit->kind == KIND_COROUTINE)
+		object->task_row = find_task(hit, regs);
 	if (step.from == STATE_RUNNING)
 		step.instruction = object->instruction;
 	else if (settings.stream)

@@ -42,7 +42,9 @@ struct object {
 	__u32 tid;         /* of the thread of its last step */
 	__u32 maker_code;  /* id of the code that made it, 0: not seen, or not asked */
 	__u32 maker_instruction;
-	__u32 told;   /* seq at which a survey told of it last */
+	__u32 told;     /* seq at which a survey told of it last */
+	__u32 task_row; /* of the task whose coroutine it is; 0: not looked for */
+	__u32 pad;
 	__u8 kind;    /* enum object_kind */
 	__u8 visible; /* enum object_state, as inspect would say */
 	__u8 frame;   /* enum object_state of gi_frame_state alone */
@@ -56,7 +58,7 @@ struct object {
 	__u8 yields_from;   /* suspended in yield from or await, as far as the version can tell */
 	__u8 code_pending;  /* its code's line table has not been sent whole */
 };
-_Static_assert(sizeof(struct object) == 136, "object is shared with BPF");
+_Static_assert(sizeof(struct object) == 144, "object is shared with BPF");
 
 struct code_key {
 	__u64 process;

@@ -60,6 +60,7 @@ enum record_type {
 	RECORD_LOCALS = 6,     /* struct captured_record, right before its transition */
 	RECORD_VARIABLES = 7,  /* struct captured_record, before the first locals of that code */
 	RECORD_LIVING = 8,     /* struct living_record, when a survey is made */
+	RECORD_TASK = 9,       /* struct task_record, before the first times of that task */
 };
 
 struct record_head {
@@ -200,6 +201,20 @@ struct captured_piece {
 	/* the bytes follow, padded to a multiple of 8 */
 };
 _Static_assert(sizeof(struct captured_piece) == 16, "captured_piece is shared with BPF");
+
+#define TASK_NAME_BYTES 128
+
+/* An asyncio task, by its name. */
+struct task_record {
+	struct record_head head;
+	__u64 process;
+	__u64 number; /* of a task without a name of its own, "Task-<number>"; 0: the name counts */
+	__u32 row;    /* of its distributions */
+	__u32 pad;
+	struct text name_text;
+	__u8 name[TASK_NAME_BYTES];
+};
+_Static_assert(sizeof(struct task_record) == 24 + 32 + TASK_NAME_BYTES, "shared with BPF");
 
 enum process_event {
 	PROCESS_FORK = 1, /* `other` is the parent's pid */

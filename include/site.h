@@ -114,8 +114,10 @@ struct image {
 	struct layout layout;
 	__u64 value_types[VALUE_TYPE_COUNT]; /* link addresses by enum value_type, 0: none */
 	struct value_layout values;
+	__u32 task_coroutine; /* TaskObj of Modules/_asynciomodule.c */
+	__u32 task_name;
 };
-_Static_assert(sizeof(struct image) == 56 + 312 + 120 + 56, "image is shared with BPF");
+_Static_assert(sizeof(struct image) == 56 + 312 + 120 + 56 + 8, "image is shared with BPF");
 
 /* Counted in BPF, per processor; see "Loss is arithmetic" in the manual. */
 enum statistic {
@@ -168,7 +170,8 @@ struct settings {
 	__u8 makers;        /* which line made an object is kept */
 	__u8 chains;        /* a step is told with the objects that it awaits (TRANSITION_CHAIN) */
 	__u8 suspects;      /* what was never awaited or never closed passes the filters */
-	__u8 pad[7];
+	__u8 tasks;         /* distributions are those of asyncio tasks, not of functions */
+	__u8 pad[6];
 };
 
 #define LOCALS_DEPTH_MAX  2

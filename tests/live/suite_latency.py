@@ -66,7 +66,7 @@ def trace(ctx, interp, case, *options, arg=(), beside=None):
     """Run a case of the target under `latency --json`: the table, the truth, and the tool's line."""
     host, inside = interp.scratch()
     out = os.path.join(host, "latency.jsonl")
-    kind = "file" if "file" in options else "function"
+    kind = options[options.index("--by") + 1] if "--by" in options else "function"
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(Target(interp, "latencies.py", case, inside + "/truth", *arg))
         pid = target.ready()
@@ -96,6 +96,19 @@ def must_count(table, truth, metrics=METRICS):
 
 
 # --- each interpreter ---
+
+def by_task(ctx, interp):
+    table, truth, _, _ = trace(ctx, interp, "tasks", "--by", "task")
+    rows = {row["task"]: row for row in table.rows}
+    equal("rows, each of another task", len(table.rows), len(rows))
+    for name, row in truth.items():
+        for metric, expected in row.items():
+            got = rows[name][metric]["count"] if rows[name][metric] else 0
+            equal(f"{metric} of {name}", expected, got)
+    equal("steps that no task drove", [], [row for row in table.rows if row["task"] is None])
+    table.must_be_sound()
+
+
 
 def counts(ctx, interp):
     table, truth, _, _ = trace(ctx, interp, "counts")
@@ -347,7 +360,7 @@ def interrupted(ctx):
     table.must_be_sound()
 
 
-WRONG = (("--by", "thread"), ("--by", "task"), ("--metric", "walk"), ("--sort", "colour"), ("--limit", "none"),
+WRONG = (("--by", "thread"), ("--by", "task", "-f", "main"), ("--metric", "walk"), ("--sort", "colour"), ("--limit", "none"),
          ("-i", "soon"), ("-i", "0s"), ("--steps", "--metric", "start"), ("--steps", "--metric", "lifetime"),
          ("--frobnicate",), ("stray",))
 
@@ -361,7 +374,7 @@ def wrong_words(ctx):
             equal(f"output of {words}", [], tool.out)
 
 
-TESTS = {"counts": counts, "lengths": lengths, "steps": steps}
+TESTS = {"by_task": by_task, "counts": counts, "lengths": lengths, "steps": steps}
 ONCE = {"fewer_sites": lambda ctx: fewer_sites(ctx, ctx.one), "pages": pages, "by_file": by_file, "limit": limit,
         "filtered": filtered, "two_targets": two_targets, "killed": killed, "command": command, "text": text,
         "interrupted": interrupted, "wrong_words": wrong_words}

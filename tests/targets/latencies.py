@@ -305,7 +305,44 @@ def write(path):
         file.write(json.dumps(truth))  # dump() would write by generators of its own
 
 
-CASES = {"counts": counts, "lengths": lengths, "steps": steps, "cancels": cancels, "spread": spread, "killed": killed}
+# --- tasks ---
+
+class Job(asyncio.Task):
+    """A task of a class of one's own."""
+
+
+async def turns(n):
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
+def by_hand(n):
+    """Steps of a coroutine that no task drives: in nobody's row."""
+    coroutine = chain(2)
+    for _ in range(n):
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            coroutine = chain(2)
+
+
+async def employer():
+    loop = asyncio.get_running_loop()
+    started = [asyncio.create_task(turns(3), name="alpha"), asyncio.create_task(turns(5), name="\u03b2 \U0001f40d"),
+               asyncio.create_task(turns(7)), asyncio.create_task(turns(11)), asyncio.create_task(turns(2), name="alpha"),
+               Job(turns(13), loop=loop, name="job")]
+    by_hand(9)
+    await asyncio.wait(started)
+    for task, n in zip(started, (3, 5, 7, 11, 2, 13)):
+        expect(task.get_name(), n + 1, n, 1, 1)
+
+
+def tasks():
+    scope.barrier()
+    asyncio.run(employer())
+
+
+CASES = {"tasks": tasks, "counts": counts, "lengths": lengths, "steps": steps, "cancels": cancels, "spread": spread, "killed": killed}
 
 if __name__ == "__main__":
     gc.disable()

@@ -39,6 +39,7 @@ struct latency_run {
 	struct ps_style style;
 	struct known
 		codes[DISTRIBUTIONS_MAX]; /* by id; [0]: all without distributions of their own */
+	char *tasks[DISTRIBUTIONS_MAX];   /* --by task: their names, by row */
 	uint32_t code_end;
 	const struct code *named; /* between on_code() and on_verdict() */
 	bool out_of_memory;
@@ -66,13 +67,26 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 {
 	struct latency_run *latency = ctx;
 
-	if (record->code >= DISTRIBUTIONS_MAX)
+	if (record->code >= DISTRIBUTIONS_MAX || latency->options.table.by == LATENCY_BY_TASK)
 		return;
 	latency->codes[record->code].code = latency->named;
 	latency->codes[record->code].kind = kind_of_flags(record->code_flags);
 	latency->codes[record->code].wanted = wanted;
 	if (record->code >= latency->code_end)
 		latency->code_end = record->code + 1;
+}
+
+static void on_task(void *ctx, uint32_t row, const char *name)
+{
+	struct latency_run *latency = ctx;
+
+	if (!row || row >= DISTRIBUTIONS_MAX)
+		return;
+	free(latency->tasks[row]);
+	latency->tasks[row] = strdup(name);
+	latency->out_of_memory |= !latency->tasks[row];
+	if (row >= latency->code_end)
+		latency->code_end = row + 1;
 }
 
 static int on_event(void *ctx, const struct event *event)
@@ -112,7 +126,9 @@ static int take_times(struct latency_run *latency, uint32_t id, struct distribut
 
 static int collect(struct latency_run *latency, struct latency *table)
 {
-	static const struct latency_code others = { .qualname = "(other functions)", .file = "" };
+	static const struct latency_code others = { .qualname = "(other functions)",
+						    .file = "",
+						    .task = "(other tasks)" };
 	struct distributions *times = malloc(sizeof(*times));
 	int err = times ? 0 : -ENOMEM;
 
@@ -120,11 +136,14 @@ static int collect(struct latency_run *latency, struct latency *table)
 		const struct known *known = &latency->codes[id];
 		struct latency_code code = others;
 
-		if (id && (!known->code || !known->wanted))
+		if (id && !latency->tasks[id] && (!known->code || !known->wanted))
 			continue;
 		if (!id && !selection_is_all(&latency->selection))
 			continue; /* of many, who knows of which */
-		if (id)
+		if (latency->tasks[id])
+			code = (struct latency_code){ .task = latency->tasks[id],
+						      .kind = KIND_COROUTINE };
+		else if (id)
 			code = (struct latency_code){ .qualname = known->code->qualname,
 						      .file = known->code->file,
 						      .first_line = known->code->first_line,
@@ -232,6 +251,7 @@ static int latency_main(struct latency_run *latency)
 	struct session_options wanted = {
 		.distributions = true,
 		.steps = latency->steps,
+		.tasks = latency->options.table.by == LATENCY_BY_TASK,
 		.seed = !latency->steps,
 		.tells = tells_for(latency),
 	};
@@ -295,6 +315,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (latency->steps && table->order.metric > METRIC_SUSPENDED)
 			return options_error(state, "--steps sees no births: --metric is run, self "
 						    "or suspended with it");
+		if (table->by == LATENCY_BY_TASK &&
+		    (latency->options.function_glob || latency->options.file_glob))
+			return options_error(state, "--by task: -f and -F select functions: leave "
+						    "them out");
 		if (!table->limit_given && !latency->options.json)
 			table->order.limit = ROWS_DEFAULT;
 		return options_check_targets(state);
@@ -338,9 +362,11 @@ static const struct argp latency_argp = {
 int cmd_latency(int argc, char **argv)
 {
 	struct latency_run *latency = calloc(1, sizeof(*latency));
-	struct stream_callbacks callbacks = {
-		.event = on_event, .wanted = on_code, .verdict = on_verdict, .ctx = latency
-	};
+	struct stream_callbacks callbacks = { .event = on_event,
+					      .wanted = on_code,
+					      .verdict = on_verdict,
+					      .task = on_task,
+					      .ctx = latency };
 	int status;
 
 	if (!latency || stream_new(&callbacks, &latency->stream)) {
@@ -365,8 +391,10 @@ int cmd_latency(int argc, char **argv)
 		status = close_output(&latency->writer, latency->options.output, status);
 		session_close(latency->run.session);
 	}
-	for (uint32_t id = 0; id < latency->code_end; id++)
+	for (uint32_t id = 0; id < latency->code_end; id++) {
 		free(latency->codes[id].before);
+		free(latency->tasks[id]);
+	}
 	stream_free(latency->stream);
 	free(latency);
 	return status;

@@ -40,8 +40,7 @@ static error_t parse_table(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_BY:
 		value = latency_by_of_name(arg);
-		err = parse_word(state, "--by", arg, "function or file",
-				 value == LATENCY_BY_TASK ? -EINVAL : value, &value);
+		err = parse_word(state, "--by", arg, "function, file or task", value, &value);
 		table->by = (enum latency_by)value;
 		return err;
 	case OPTION_METRIC:
@@ -69,7 +68,8 @@ static const struct argp_option table_options[] = {
 	  "run (with what it awaits inside), self (without), suspended, start (birth to first "
 	  "step) or lifetime",
 	  0 },
-	{ "by", OPTION_BY, "WORD", 0, "a row a function, or a file; function", 0 },
+	{ "by", OPTION_BY, "WORD", 0, "a row a function (the default), a file, or an asyncio task",
+	  0 },
 	{ "sort", OPTION_SORT, "WORD", 0,
 	  "count, total, share, p50, p90, p99, p999, max or name; total", 0 },
 	{ "limit", OPTION_LIMIT, "N", 0, "so many rows", 0 },

@@ -353,9 +353,11 @@ static int finish(struct record *record)
 
 static int record_main(struct record *record)
 {
+	struct session_options wanted = run_wanted(&record->options);
 	struct recording_about about;
 	int err, status;
 
+	wanted.makers = true; /* who looks for a leak later asks where it was made */
 	recording_about_now(&about);
 	err = recording_open(record->options.output, &about, &record->recording);
 	if (!err)
@@ -364,7 +366,7 @@ static int record_main(struct record *record)
 		complain("%s: %s: nothing is recorded", record->options.output, strerror(-err));
 		return EXIT_FAILED;
 	}
-	status = run_open(&record->run, run_wanted(&record->options));
+	status = run_open(&record->run, wanted);
 	if (status)
 		return status;
 	record->error = tell_images(record);

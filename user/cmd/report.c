@@ -453,6 +453,9 @@ static error_t check(struct argp_state *state)
 	    is_standard_output(report->options.output))
 		return options_error(state, "--perfetto -: the report goes to standard output: "
 					    "give it another place with -o");
+	if (table->by == LATENCY_BY_TASK)
+		return options_error(state, "--by task: a recording does not tell tasks apart: use "
+					    "genscope latency");
 	if (!table->limit_given)
 		table->order.limit = table->metric_given ? ROWS_OF_ONE : ROWS_OF_ALL;
 	return 0;

@@ -2,8 +2,11 @@
 #include "model/stream.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "python/text.h"
 
 #define OPEN_MAX 64 /* collections and imports under way at once: threads times import depth */
 
@@ -239,6 +242,25 @@ static int feed_process(struct stream *stream, const struct process_record *reco
 	return 0;
 }
 
+static int feed_task(struct stream *stream, const struct task_record *record)
+{
+	char number[32], *name;
+
+	if (!stream->callbacks.task)
+		return 0;
+	if (record->number) {
+		snprintf(number, sizeof(number), "Task-%llu", (unsigned long long)record->number);
+		stream->callbacks.task(stream->callbacks.ctx, record->row, number);
+		return 0;
+	}
+	name = text_to_utf8(&record->name_text, record->name, sizeof(record->name));
+	if (!name)
+		return -ENOMEM;
+	stream->callbacks.task(stream->callbacks.ctx, record->row, name);
+	free(name);
+	return 0;
+}
+
 static int feed_captured(struct stream *stream, const struct captured_record *record)
 {
 	int err;
@@ -271,6 +293,9 @@ int stream_feed(struct stream *stream, const void *bytes, size_t size)
 	case RECORD_LOCALS:
 	case RECORD_VARIABLES:
 		return feed_captured(stream, bytes);
+	case RECORD_TASK:
+		return head->size == sizeof(struct task_record) ? feed_task(stream, bytes) :
+								  bad(stream);
 	case RECORD_LIVING:
 		return head->size == sizeof(struct living_record) ? feed_living(stream, bytes) :
 								    bad(stream);

@@ -61,6 +61,8 @@ struct stream_callbacks {
 	bool (*wanted)(void *ctx, const struct code *code);
 	/* …and what was said, for BPF. May be NULL. */
 	void (*verdict)(void *ctx, const struct code_record *record, bool wanted);
+	/* An asyncio task has a row now; `name` as Task.get_name() has it, valid during the call. May be NULL. */
+	void (*task)(void *ctx, uint32_t row, const char *name);
 	void *ctx;
 	/* NULL: no locals. Read by stream_new() only. */
 	const struct captured_options *locals;

@@ -38,6 +38,8 @@ int image_describe(const struct image_file *image, struct image *out)
 		.dtv_stride = image->musl ? DTV_STRIDE_MUSL : DTV_STRIDE_GLIBC,
 		.layout = interpreter->layout,
 		.values = inner.values,
+		.task_coroutine = inner.task_coroutine,
+		.task_name = inner.task_name,
 	};
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		out->types[kind] = interpreter->types[kind];

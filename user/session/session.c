@@ -104,6 +104,7 @@ static void configure(struct session *session)
 	settings->steps = options->steps;
 	settings->forget_closed = !session_sees_frees(session);
 	settings->places = options->survey;
+	settings->tasks = options->tasks;
 	settings->makers = options->makers;
 	settings->chains = options->chains;
 	settings->suspects = options->suspects;

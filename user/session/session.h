@@ -38,6 +38,7 @@ struct session_options {
 	bool distributions; /* keep times in histograms (session_distributions) and send no transitions */
 	bool steps;         /* only outermost steps, whatever they await; goes with distributions */
 	bool survey;        /* session_survey() will be used: where objects are suspended is kept */
+	bool tasks;         /* distributions are of asyncio tasks, by row (struct task_record) */
 	bool makers;        /* keep which line made an object */
 	bool chains;        /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
 	bool suspects; /* what was never awaited or never closed passes the filters */
