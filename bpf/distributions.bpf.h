@@ -16,7 +16,38 @@ struct times {
 	u64 suspended_ns;
 	u64 start_ns;
 	u64 lifetime_ns;
+	u8 to; /* enum object_state */
+	bool never_awaited;
+	bool slow;
 };
+
+const volatile struct distributions no_distributions = {};
+
+/* The entry of a code object, or of all that have none. */
+static __always_inline struct distributions *distributions_of(u32 *key)
+{
+	struct distributions *entry;
+
+	if (!settings.distributions_live) {
+		*key = *key < DISTRIBUTIONS_MAX ? *key : 0;
+		return bpf_map_lookup_elem(&distributions, key);
+	}
+	entry = bpf_map_lookup_elem(&distributions, key);
+	if (entry)
+		return entry;
+	if (bpf_map_update_elem(&distributions, key, (const void *)&no_distributions,
+				BPF_NOEXIST))
+		*key = 0; /* full: the user side has made that one */
+	return bpf_map_lookup_elem(&distributions, key);
+}
+
+static __always_inline void add_count(u64 *count, bool shared)
+{
+	if (shared)
+		__sync_fetch_and_add(count, 1);
+	else
+		(*count)++;
+}
 
 static __always_inline void add_time(struct histogram *histogram, u64 ns, bool shared)
 {
@@ -39,11 +70,19 @@ static __always_inline void add_time(struct histogram *histogram, u64 ns, bool s
 
 static __noinline void distribute(u32 code, const struct times *times)
 {
-	u32 key = code < DISTRIBUTIONS_MAX ? code : 0;
-	struct distributions *entry = bpf_map_lookup_elem(&distributions, &key);
+	struct distributions *entry;
+	u32 key = code;
 
-	if (!entry || !times)
+	if (!times)
 		return;
+	entry = distributions_of(&key);
+	if (!entry || times->to >= STATE_COUNT)
+		return;
+	add_count(&entry->to[times->to], !key);
+	if (times->never_awaited)
+		add_count(&entry->never_awaited, !key);
+	if (times->slow)
+		add_count(&entry->slow, !key);
 	add_time(&entry->metric[METRIC_RUN], times->run_ns, !key);
 	add_time(&entry->metric[METRIC_SELF], times->self_ns, !key);
 	add_time(&entry->metric[METRIC_SUSPENDED], times->suspended_ns, !key);

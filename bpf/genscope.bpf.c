@@ -154,8 +154,12 @@ int survey_objects(struct survey *survey)
 static long forget_code(void *map, struct code_key *key, struct code_entry *entry,
 			struct forget *forget)
 {
-	if (key->process == forget->process)
+	if (key->process == forget->process) {
+		u32 code = entry->code;
+
+		bpf_map_delete_elem(&surveyed, &code);
 		bpf_map_delete_elem(&codes, key);
+	}
 	return 0;
 }
 
@@ -163,6 +167,17 @@ static long forget_class(void *map, struct class_key *key, u64 *print, struct fo
 {
 	if (key->process == forget->process)
 		bpf_map_delete_elem(&classes, key);
+	return 0;
+}
+
+/* Of one process, whose probes are off for a while. */
+SEC("syscall")
+int forget_objects_of(struct forget *forget)
+{
+	struct forget local = { .process = forget->process };
+
+	bpf_for_each_map_elem(&objects, forget_object, &local, 0);
+	forget->forgotten = local.forgotten;
 	return 0;
 }
 

@@ -8,8 +8,28 @@
 #include "maps.bpf.h"
 #include "living.h"
 
-/* By the id of a code object. Emptied and read by the user side through mmap. */
-struct survey_counts survey_counts[DISTRIBUTIONS_MAX] = {};
+/* By the id of a code object; [0] is for all that found no room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SURVEYED_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct survey_counts);
+} surveyed SEC(".maps");
+
+/* The entry of a function, empty at its first object of this survey. */
+static __always_inline struct survey_counts *counts_of(u32 code, u32 round)
+{
+	struct survey_counts none = { .round = round }, *counts;
+	u32 other = 0;
+
+	counts = bpf_map_lookup_elem(&surveyed, &code);
+	if (counts && counts->round == round)
+		return counts;
+	if (bpf_map_update_elem(&surveyed, &code, &none, BPF_ANY))
+		return bpf_map_lookup_elem(&surveyed, &other);
+	return bpf_map_lookup_elem(&surveyed, &code);
+}
 
 /* Since when it is in its state, as far as known. */
 static __always_inline u64 in_state_since(const struct object *object, const struct survey *survey)
@@ -21,15 +41,12 @@ static __always_inline u64 in_state_since(const struct object *object, const str
 
 static __always_inline void count_living(const struct object *object, const struct survey *survey)
 {
-	struct survey_counts *counts;
-	u32 code = object->code, state = object->visible;
+	struct survey_counts *counts = counts_of(object->code, survey->round);
+	u32 state = object->visible;
 	u64 since;
 
-	if (code >= DISTRIBUTIONS_MAX)
-		code = 0;
-	if (state >= STATE_COUNT)
+	if (!counts || state >= STATE_COUNT)
 		return;
-	counts = &survey_counts[code];
 	counts->objects[state]++;
 	if (state != STATE_SUSPENDED)
 		return;

@@ -282,7 +282,8 @@ static __always_inline void follow_frame(const struct hit *hit, struct thread *t
 	}
 	if (to == STATE_RUNNING) {
 		frame_entered(hit, thread, object);
-	} else if (to == STATE_CLOSED && from != STATE_RUNNING && settings.stream) {
+	} else if (to == STATE_CLOSED && from != STATE_RUNNING &&
+		   (settings.stream || (settings.suspects && from == STATE_CREATED))) {
 		object->exit_via = cause_of(hit, thread, object, to);
 		object->delegated_via = 0;
 		thread->closed_under = thread->top_gen;
@@ -329,6 +330,14 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		times->start_ns = hit->now - object->birth_ns;
 	if (object->birth_ns && step->to == STATE_CLOSED)
 		times->lifetime_ns = hit->now - object->birth_ns;
+	if (settings.distributions) {
+		times->to = step->to;
+		times->slow = settings.slow_ns && times->run_ns >= settings.slow_ns &&
+			      !step->parent;
+		times->never_awaited =
+			settings.suspects && object->kind == KIND_COROUTINE &&
+			is_suspect(object, step->from, step->to, step->via, step->parent);
+	}
 	object->changed_ns = hit->now;
 	object->visible = step->to;
 	object->seq++;
@@ -548,6 +557,10 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	struct thread *thread;
 	u32 image;
 
+	if (settings.attachments)
+		__sync_fetch_and_add(&attachment_hits[COOKIE_ATTACHMENT(cookie) &
+						      (ATTACHMENTS_MAX - 1)],
+				     1);
 	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
 		count(STAT_UNWATCHED); /* before the run or after it */
 		return;
@@ -566,8 +579,13 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 		count(STAT_LOST_FAULT);
 		return;
 	}
-	if (hit.site->stepped)
+	if (hit.site->stepped) {
 		count(STAT_STEPPED);
+		if (settings.attachments)
+			__sync_fetch_and_add(&attachment_stepped[COOKIE_ATTACHMENT(cookie) &
+								 (ATTACHMENTS_MAX - 1)],
+					     1);
+	}
 	hit.base = regs->ip - hit.site->address;
 	hit.gen = object_address(hit.site, regs);
 	hit.stack_pointer = regs->sp;

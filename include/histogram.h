@@ -43,10 +43,16 @@ enum metric {
 /* Of one code object. */
 struct distributions {
 	struct histogram metric[METRIC_COUNT];
+	/* and counts, of what passed the filters too */
+	__u64 to[5];         /* transitions, by the enum object_state they led to; [0]: freed */
+	__u64 never_awaited; /* coroutines that ended without having begun, not by close() */
+	__u64 slow;          /* outermost steps of settings.slow_ns and more */
 };
 
-/* Code objects with distributions of their own: those with ids below this. All others share the first. */
+/* Code objects with distributions of their own: those with ids below this. All others share the first. A
+ * session that runs for long (distributions_live) keeps those of so many code objects alive instead. */
 #define DISTRIBUTIONS_MAX 4096
+#define DISTRIBUTIONS_LIVE_MAX 8192 /* of 6 KB each, as they come */
 
 /* The bucket of a duration, 0 to HISTOGRAM_BUCKETS - 1. */
 static __always_inline __u32 histogram_bucket(__u64 ns)

@@ -23,17 +23,21 @@ struct survey {
 	__u32 flags;     /* enum survey_flag, or-ed */
 	__u32 code;      /* of SURVEY_CODE: id */
 	__u32 limit;     /* of objects that are told */
+	__u32 round;     /* another one each time */
+	__u32 pad;
 	/* answers */
 	__u32 told;
 	__u64 left; /* that would have been told, but for the limit or a full ring */
 	__u64 objects;
 };
-_Static_assert(sizeof(struct survey) == 56, "survey is shared with BPF");
+_Static_assert(sizeof(struct survey) == 64, "survey is shared with BPF");
 
-/* Objects of one function now; those with code ids of DISTRIBUTIONS_MAX and above share the first. */
+#define SURVEYED_MAX 65536 /* functions that are counted; the rest share the first */
+
+/* Objects of one function now. */
 struct survey_counts {
 	__u32 objects[STATE_COUNT]; /* by enum object_state, as inspect would say */
-	__u32 pad;
+	__u32 round; /* of the survey: older ones say nothing */
 	__u64 suspended_ns; /* since when the oldest suspended one has been; 0: none is */
 };
 _Static_assert(sizeof(struct survey_counts) == 32, "survey_counts is shared with BPF");

@@ -57,6 +57,12 @@ static int publish(struct session *session, struct image_file *image)
 
 	if (image->in_bpf)
 		return 0;
+	if (image->same && image->same->musl == image->musl) {
+		err = publish(session, image->same);
+		image->first_site = image->same->first_site;
+		image->in_bpf = !err;
+		return err;
+	}
 	if (session->site_count + image->table.count > SITES_MAX)
 		return -ENOSPC;
 	err = image_describe(image, &entry);
@@ -241,6 +247,8 @@ static int take_number(struct session *session, uint32_t *out)
 		for (size_t i = 0; i < session->attachment_count; i++)
 			taken |= session->attachments[i]->number == number;
 		if (!taken) {
+			session->skeleton->bss->attachment_hits[number] = 0;
+			session->skeleton->bss->attachment_stepped[number] = 0;
 			*out = number;
 			return 0;
 		}

@@ -2,6 +2,7 @@
 #include "session/duty.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "session/internal.h"
@@ -39,17 +40,83 @@ int session_resume(struct session *session, char *why)
 	return err;
 }
 
+static struct attachment *attachment_of(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->attachment_count; i++)
+		if (session->attachments[i]->pid == pid)
+			return session->attachments[i];
+	return NULL;
+}
+
+int session_pause_process(struct session *session, pid_t pid)
+{
+	struct attachment *attachment = attachment_of(session, pid);
+
+	if (!attachment)
+		return -ESRCH;
+	attachment_detach(session, attachment);
+	attachment->paused = true;
+	return 0;
+}
+
+int session_resume_process(struct session *session, pid_t pid, char *why)
+{
+	struct attachment *attachment = attachment_of(session, pid);
+	struct {
+		__u64 process, forgotten;
+	} one = {};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &one, .ctx_size_in = sizeof(one));
+	uint64_t process;
+	int err = attachment ? process_identity_of(session, pid, &process) : -ESRCH;
+
+	if (err) {
+		snprintf(why, IMAGE_WHY_MAX, "pid %d: it is gone", pid);
+		return err;
+	}
+	one.process = process;
+	bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.forget_objects_of),
+			       &options);
+	/* a thread's stack of objects is of before: all threads drop theirs */
+	__atomic_add_fetch(&session->skeleton->bss->watch_epoch, 1, __ATOMIC_SEQ_CST);
+	attachment->paused = false;
+	err = attachment_attach(session, attachment, why);
+	if (!err && session->options.seed)
+		seed_later(session, pid);
+	return err;
+}
+
+static uint64_t cpu_ns_of(pid_t pid)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000000ull + (uint64_t)used.tv_nsec;
+}
+
+int session_read_process(const struct session *session, pid_t pid, struct process_reading *out)
+{
+	const struct attachment *attachment = attachment_of(session, pid);
+	const struct genscope_bpf__bss *bss = session->skeleton->bss;
+
+	if (!attachment)
+		return -ESRCH;
+	*out = (struct process_reading){
+		.hits = __atomic_load_n(&bss->attachment_hits[attachment->number],
+					__ATOMIC_RELAXED),
+		.stepped = __atomic_load_n(&bss->attachment_stepped[attachment->number],
+					   __ATOMIC_RELAXED),
+		.cpu_ns = cpu_ns_of(pid),
+	};
+	return 0;
+}
+
 uint64_t session_targets_cpu_ns(const struct session *session)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < session->target_count; i++) {
-		struct timespec used;
-		clockid_t clock;
-
-		if (clock_getcpuclockid(session->targets[i], &clock) || clock_gettime(clock, &used))
-			continue;
-		sum += (uint64_t)used.tv_sec * 1000000000ull + (uint64_t)used.tv_nsec;
-	}
+	for (size_t i = 0; i < session->target_count; i++)
+		sum += cpu_ns_of(session->targets[i]);
 	return sum;
 }

@@ -17,6 +17,17 @@ void session_pause(struct session *session);
 /* 0 or -errno; `why` (IMAGE_WHY_MAX bytes) says what failed. */
 int session_resume(struct session *session, char *why);
 
+/* The same for one target alone, in sessions with own_probes. What it did while the rest went on is not seen.
+ * -ESRCH: it is no target. */
+int session_pause_process(struct session *session, pid_t pid);
+int session_resume_process(struct session *session, pid_t pid, char *why);
+
+/* Hits of one target since it has probes, and its processor time. -ESRCH. */
+struct process_reading {
+	uint64_t hits, stepped, cpu_ns;
+};
+int session_read_process(const struct session *session, pid_t pid, struct process_reading *out);
+
 /* Processor time of the targets that are alive, in nanoseconds. */
 uint64_t session_targets_cpu_ns(const struct session *session);
 

@@ -39,7 +39,20 @@ static void name_version(const struct image_file *image, char *why)
 		 major, minor);
 }
 
-static int analyse(struct image_file *image, bool with_sites, char *why)
+/* One that holds the same code: the linker's build-id says so. */
+static struct image_file *find_same(const struct images *images, const struct image_file *image)
+{
+	for (size_t i = 0; i < images->count; i++) {
+		struct image_file *other = images->at[i];
+
+		if (*image->interpreter.build_id && !other->same && other->table.count &&
+		    !strcmp(other->interpreter.build_id, image->interpreter.build_id))
+			return other;
+	}
+	return NULL;
+}
+
+static int analyse(const struct images *images, struct image_file *image, char *why)
 {
 	char reason[INTERPRETER_WHY_MAX] = "";
 	uint64_t start = clock_now_ns();
@@ -55,7 +68,11 @@ static int analyse(struct image_file *image, bool with_sites, char *why)
 	err = interpreter_read(image->elf, &image->interpreter, reason);
 	if (err == -ENOTSUP)
 		name_version(image, reason);
-	if (!err && with_sites) {
+	if (!err)
+		image->same = find_same(images, image);
+	if (!err && image->same) {
+		image->table = image->same->table;
+	} else if (!err && !images->without_sites) {
 		err = sites_find(image->elf, &image->interpreter, &image->table);
 		if (err == -ENOENT) {
 			snprintf(reason, sizeof(reason),
@@ -114,7 +131,7 @@ int images_add(struct images *images, const char *path, const char *shown, struc
 			return 0;
 		}
 	}
-	err = analyse(image, !images->without_sites, why);
+	err = analyse(images, image, why);
 	if (!err && images->count == IMAGES_MAX) {
 		snprintf(why, IMAGE_WHY_MAX, "more than %d different interpreters", IMAGES_MAX);
 		err = -ENOSPC;

@@ -11,7 +11,8 @@
 #include "sites/finder.h"
 
 /*
- * The interpreter files of a run: each is analysed once, however many processes map it.
+ * The interpreter files of a run: each is analysed once, however many processes map it, and copies with the
+ * same build-id (a container each) only once together.
  */
 
 #define IMAGE_WHY_MAX 512
@@ -27,6 +28,7 @@ struct image_file {
 	struct site_table table;
 	uint32_t first_site; /* index of its first site in the BPF array, once attached */
 	bool in_bpf;
+	struct image_file *same; /* an earlier one with the same build-id: BPF knows them as one */
 	bool musl; /* the C library that its process runs on; decides the thread-local storage */
 	double analysis_ms;
 };

@@ -12,12 +12,14 @@
 #define LATER_MAX                256
 #define UNSEEDED_MAX             256
 #define LATER_TRIES              5
+#define STRANGERS_MAX            1021 /* a prime: slots of a table */
 
 /* Probes of one image in one process (pid > 0) or in all of them (pid -1). */
 struct attachment {
 	struct image_file *image;
 	pid_t pid;
 	uint32_t number; /* in its probes' cookies */
+	bool paused;     /* its probes are off for a while */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;
 };
@@ -40,6 +42,7 @@ struct command {
 struct session {
 	struct session_options options;
 	uint64_t begin_ns; /* CLOCK_MONOTONIC */
+	uint32_t survey_round;
 	struct features features;
 	struct genscope_bpf *skeleton;
 	struct ring_buffer *ring;
@@ -51,6 +54,7 @@ struct session {
 	size_t target_count, target_room;
 	struct later later[LATER_MAX];
 	size_t later_count;
+	uint64_t strangers[STRANGERS_MAX]; /* executables that hold no CPython; see targets.c */
 	pid_t unseeded[UNSEEDED_MAX];
 	size_t unseeded_count;
 	struct seed_counts seeds; /* of all targets */

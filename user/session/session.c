@@ -74,6 +74,27 @@ static void configure_steps(struct genscope_bpf *skeleton)
 	bpf_map__set_max_entries(skeleton->maps.objects, STEPPED_OBJECTS_MAX);
 }
 
+/* Code objects come and go for months: their times come and go with them. */
+static void configure_live(struct genscope_bpf *skeleton)
+{
+	struct settings *settings = (struct settings *)&skeleton->rodata->settings;
+
+	settings->distributions_live = 1;
+	bpf_map__set_type(skeleton->maps.distributions, BPF_MAP_TYPE_HASH);
+	bpf_map__set_map_flags(skeleton->maps.distributions, BPF_F_NO_PREALLOC);
+	bpf_map__set_max_entries(skeleton->maps.distributions, DISTRIBUTIONS_LIVE_MAX);
+}
+
+/* The entry that all share who find no room. */
+static int make_shared_distributions(struct session *session)
+{
+	const struct distributions none = {};
+	const __u32 shared = 0;
+
+	return bpf_map__update_elem(session->skeleton->maps.distributions, &shared, sizeof(shared),
+				    &none, sizeof(none), BPF_ANY);
+}
+
 bool session_sees_frees(const struct session *session)
 {
 	return session->options.tells & TELLS_FREE;
@@ -106,12 +127,16 @@ static void configure(struct session *session)
 	settings->places = options->survey;
 	settings->tasks = options->tasks;
 	settings->makers = options->makers;
+	settings->attachments = options->own_probes;
+	settings->slow_ns = options->slow_ns;
 	settings->chains = options->chains;
 	settings->suspects = options->suspects;
 	if (!options->distributions)
 		bpf_map__set_max_entries(skeleton->maps.distributions, 1);
 	if (options->steps)
 		configure_steps(skeleton);
+	if (options->distributions_live)
+		configure_live(skeleton);
 	configure_locals(settings, &options->locals, ring);
 	bpf_program__set_autoload(skeleton->progs.site_multi, session->features.uprobe_multi);
 	bpf_program__set_autoload(skeleton->progs.site_single, !session->features.uprobe_multi);
@@ -134,6 +159,8 @@ static int load(struct session *session, char *why)
 	}
 	configure(session);
 	err = genscope_bpf__load(session->skeleton);
+	if (!err && session->options.distributions_live)
+		err = make_shared_distributions(session);
 	if (!err)
 		err = genscope_bpf__attach(session->skeleton); /* the tracepoints */
 	if (err) {
@@ -238,10 +265,14 @@ void session_set_verdict(struct session *session, uint64_t process, uint64_t add
 
 int session_distributions(const struct session *session, uint32_t code, struct distributions *out)
 {
-	if (code >= bpf_map__max_entries(session->skeleton->maps.distributions))
-		return -ENOENT;
 	return bpf_map__lookup_elem(session->skeleton->maps.distributions, &code, sizeof(code), out,
 				    sizeof(*out), 0);
+}
+
+void session_forget_distributions(struct session *session, uint32_t code)
+{
+	if (code) /* that one is for ever */
+		bpf_map__delete_elem(session->skeleton->maps.distributions, &code, sizeof(code), 0);
 }
 
 /* Hits at which the kernel did not run the program at all. */

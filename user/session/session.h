@@ -26,6 +26,8 @@ struct session_locals {
 	uint32_t depth, names, items, string;
 };
 
+enum session_target { TARGET_ADDED, TARGET_REMOVED, TARGET_REFUSED };
+
 struct session_options {
 	unsigned kinds; /* bits 1 << enum object_kind */
 	uint64_t min_run_ns, min_suspended_ns;
@@ -39,6 +41,11 @@ struct session_options {
 	bool steps;         /* only outermost steps, whatever they await; goes with distributions */
 	bool survey;        /* session_survey() will be used: where objects are suspended is kept */
 	bool tasks;         /* distributions are of asyncio tasks, by row (struct task_record) */
+	bool own_probes; /* each process has probes of its own, and its hits are counted; --all too */
+	/* Times of functions are kept as long as the reader wants (session_forget_distributions), not up to a number
+	 * of functions. */
+	bool distributions_live;
+	uint64_t slow_ns; /* outermost steps as long as that are counted; 0: none */
 	bool makers;        /* keep which line made an object */
 	bool chains;        /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
 	bool suspects; /* what was never awaited or never closed passes the filters */
@@ -47,6 +54,8 @@ struct session_options {
 	size_t ring_bytes;                            /* 0: default; a power of two */
 	size_t objects_max;                           /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
+	/* A process is a target now, is none any more, or cannot be one; -errno and why. May be NULL. */
+	void (*target)(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
 	int (*record)(void *ctx, const void *bytes,
 		      size_t size); /* one record; < 0 stops the poll */
 	void *ctx;
@@ -95,6 +104,7 @@ void session_set_verdict(struct session *session, uint64_t process, uint64_t add
 /* The times of a code object so far, by the id of its record; id 0: of all that have no entry of their
  * own. -ENOENT when it has none. */
 int session_distributions(const struct session *session, uint32_t code, struct distributions *out);
+void session_forget_distributions(struct session *session, uint32_t code);
 
 struct session_stats {
 	uint64_t value[STAT_COUNT]; /* enum statistic, summed over processors */

@@ -13,25 +13,21 @@
 int session_survey(struct session *session, struct survey *survey)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = survey, .ctx_size_in = sizeof(*survey));
-	struct genscope_bpf__bss *bss = session->skeleton->bss;
 
+	survey->round = ++session->survey_round;
 	survey->now_ns = clock_now_ns();
 	if (!survey->begin_ns)
 		survey->begin_ns = session->begin_ns;
-	if (survey->flags & SURVEY_COUNT)
-		memset(bss->survey_counts, 0, sizeof(bss->survey_counts));
 	return bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.survey_objects),
 				      &options);
 }
 
 int session_survey_counts(const struct session *session, uint32_t code, struct survey_counts *out)
 {
-	const struct genscope_bpf__bss *bss = session->skeleton->bss;
+	int err = bpf_map__lookup_elem(session->skeleton->maps.surveyed, &code, sizeof(code), out,
+				       sizeof(*out), 0);
 
-	if (code >= sizeof(bss->survey_counts) / sizeof(bss->survey_counts[0]))
-		return -ENOENT;
-	memcpy(out, &bss->survey_counts[code], sizeof(*out));
-	return 0;
+	return !err && out->round == session->survey_round ? 0 : -ENOENT;
 }
 
 int session_instruction(struct session *session, pid_t pid, uint64_t gen, uint32_t *instruction)

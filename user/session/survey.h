@@ -17,7 +17,7 @@ int session_survey(struct session *session, struct survey *survey);
 
 /* The counts of a function as of the last survey with SURVEY_COUNT, by the id of its record; id 0: of all
  * without counts of their own, among them objects older than the run whose function is not known.
- * -ENOENT: none has that id. */
+ * -ENOENT: it has no objects now. */
 int session_survey_counts(const struct session *session, uint32_t code, struct survey_counts *out);
 
 /* Where an object stands now, out of its memory: the byte offset in its code, of one whose frame runs that of

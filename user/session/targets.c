@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "session/internal.h"
@@ -28,6 +29,13 @@ bool target_known(const struct session *session, pid_t pid)
 	return false;
 }
 
+static void tell(struct session *session, pid_t pid, enum session_target what, int err,
+		 const char *why)
+{
+	if (session->options.target)
+		session->options.target(session->options.ctx, pid, what, err, why);
+}
+
 int target_add(struct session *session, pid_t pid)
 {
 	if (target_known(session, pid))
@@ -42,14 +50,25 @@ int target_add(struct session *session, pid_t pid)
 		session->target_room = room;
 	}
 	session->targets[session->target_count++] = pid;
+	tell(session, pid, TARGET_ADDED, 0, "");
 	return 0;
 }
 
 void target_remove(struct session *session, pid_t pid)
 {
 	for (size_t i = 0; i < session->target_count; i++)
-		if (session->targets[i] == pid)
-			session->targets[i--] = session->targets[--session->target_count];
+		if (session->targets[i] == pid) {
+			session->targets[i] = session->targets[--session->target_count];
+			tell(session, pid, TARGET_REMOVED, 0, "");
+			return;
+		}
+}
+
+/* It runs a CPython and cannot be traced; `err` as of session_attach_process(). */
+static void refuse(struct session *session, pid_t pid, int err, const char *why)
+{
+	session_warn(session, "pid %d: %s", pid, why);
+	tell(session, pid, TARGET_REFUSED, err, why);
 }
 
 /* BPF follows forks, execs and the exit of the processes in this map. */
@@ -155,7 +174,7 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 
 	if (pid == getpid())
 		return -ENOENT;
-	if (session->cgroup)
+	if (session->cgroup || session->options.own_probes)
 		return session_attach_process(session, pid, why);
 	err = images_of_process(&session->images, pid, &image, why);
 	if (err)
@@ -186,7 +205,7 @@ int session_attach_all(struct session *session, const char *cgroup, char *why)
 	for (size_t i = 0; i < count; i++) {
 		err = attach_found(session, pids[i], why);
 		if (err == -ENOTSUP || err == -EACCES)
-			session_warn(session, "pid %d: %s", pids[i], why);
+			refuse(session, pids[i], err, why);
 		if (err == -EPERM || err == -ENOMEM)
 			break;
 		err = 0;
@@ -195,12 +214,39 @@ int session_attach_all(struct session *session, const char *cgroup, char *why)
 	return err;
 }
 
+/* What a process executes, by device and inode; 0: it is gone. */
+static uint64_t executable_of(pid_t pid)
+{
+	struct stat status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return stat(path, &status) ? 0 : (uint64_t)status.st_dev << 40 ^ (uint64_t)status.st_ino;
+}
+
+/* Executables that were looked at in vain are not looked at again: on a busy machine most are shells. */
+static bool is_stranger(const struct session *session, pid_t pid)
+{
+	uint64_t executable = executable_of(pid);
+
+	return executable && session->strangers[executable % STRANGERS_MAX] == executable;
+}
+
+static void remember_stranger(struct session *session, pid_t pid)
+{
+	uint64_t executable = executable_of(pid);
+
+	session->strangers[executable % STRANGERS_MAX] = executable;
+}
+
 static void try_later(struct session *session, pid_t pid, unsigned tries)
 {
 	struct later *later;
 
-	if (tries >= LATER_TRIES)
+	if (tries >= LATER_TRIES) {
+		remember_stranger(session, pid);
 		return;
+	}
 	if (session->later_count == LATER_MAX) {
 		session_lacks(session,
 			      "too many processes started at once: some were not looked at");
@@ -255,6 +301,8 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 
 	if (!was_target && session->cgroup && !process_in_cgroup(pid, session->cgroup))
 		return;
+	if (!was_target && is_stranger(session, pid))
+		return;
 	err = images_of_process(&session->images, pid, &image, why);
 	if (!err && is_attached(session, image, pid)) {
 		target_add(session, pid);
@@ -280,8 +328,8 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 			      attach_found(session, pid, why);
 	if (!err && session->options.seed)
 		seed_later(session, pid);
-	if (err == -ENOTSUP)
-		session_warn(session, "pid %d: %s", pid, why);
+	if (err == -ENOTSUP || err == -EACCES)
+		refuse(session, pid, err, why);
 	if (err)
 		target_remove(session, pid);
 }
