@@ -68,6 +68,10 @@ static __always_inline void add_time(struct histogram *histogram, u64 ns, bool s
 		histogram->max_ns = ns;
 }
 
+/* By the id of a code object, as the distributions: every transition that could have entered them. Read by
+ * the user side through mmap. */
+u64 transition_counts[DISTRIBUTIONS_MAX] = {};
+
 static __noinline void distribute(u32 code, const struct times *times)
 {
 	struct distributions *entry;
@@ -76,6 +80,10 @@ static __noinline void distribute(u32 code, const struct times *times)
 	if (!times)
 		return;
 	entry = distributions_of(&key);
+	if (key && key < DISTRIBUTIONS_MAX)
+		transition_counts[key & (DISTRIBUTIONS_MAX - 1)]++;
+	else if (!key)
+		__sync_fetch_and_add(&transition_counts[0], 1);
 	if (!entry || times->to >= STATE_COUNT)
 		return;
 	add_count(&entry->to[times->to], !key);

@@ -26,6 +26,7 @@ struct running {
 
 static struct known {
 	struct distributions times[CODES];
+	uint64_t transitions[CODES];
 	struct life lives[LIVES];
 	struct running stack[THREADS_MAX][DEEP];
 	unsigned depth[THREADS_MAX];
@@ -131,12 +132,19 @@ static void times_end(void)
 {
 	const struct transition_record *t;
 
-	while ((t = take_transition()))
+	while ((t = take_transition())) {
 		note_transition(t);
-	for (uint32_t code = 0; code < CODES; code++)
+		known.transitions[t->code]++;
+	}
+	for (uint32_t code = 0; code < CODES; code++) {
+		cr_assert_eq(world_transitions(code), known.transitions[code],
+			     "code %u: %llu transitions, not %llu", code,
+			     (unsigned long long)world_transitions(code),
+			     (unsigned long long)known.transitions[code]);
 		for (unsigned metric = 0; metric < METRIC_COUNT; metric++)
 			check_histogram(&known.times[code].metric[metric],
 					&world_distributions(code)->metric[metric], code, metric);
+	}
 }
 
 #define EACH_WORLD_WITH_TIMES                                                                      \

@@ -64,6 +64,7 @@ static void clear_bpf(void)
 {
 	memset((void *)&settings, 0, sizeof(settings));
 	memset(counters, 0, sizeof(counters));
+	memset(transition_counts, 0, sizeof(transition_counts));
 	memset(site_hits, 0, sizeof(site_hits));
 	memset(site_strangers, 0, sizeof(site_strangers));
 	memset(site_anomalies, 0, sizeof(site_anomalies));
@@ -374,6 +375,11 @@ struct object *world_enter(uint64_t gen, const struct object *object)
 const struct distributions *world_distributions(uint32_t code)
 {
 	return bpf_map_lookup_elem(&distributions, &code);
+}
+
+uint64_t world_transitions(uint32_t code)
+{
+	return transition_counts[code];
 }
 
 uint64_t world_count(enum statistic statistic)

@@ -86,6 +86,7 @@ struct object *world_enter(uint64_t gen, const struct object *object);
 /* --- what came out --- */
 /* The times kept for a code object; NULL: none can be kept for that id. */
 const struct distributions *world_distributions(uint32_t code);
+uint64_t world_transitions(uint32_t code); /* that entered them */
 uint64_t world_count(enum statistic statistic);
 /* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
 const struct transition_record *take_transition(void);

@@ -119,7 +119,7 @@ int run_open(struct run *run, struct session_options wanted)
 	wanted.record = on_record;
 	wanted.ctx = run;
 	run->tells = wanted.tells ? wanted.tells : TELLS_EVERYTHING;
-	run->partial = run->tells != TELLS_EVERYTHING;
+	run->partial = (run->tells & TELLS_STATES) != TELLS_STATES;
 	run->seeds = wanted.seed;
 	features_set_verbose(options->verbose);
 	err = session_open(&wanted, &run->session, why);

@@ -23,11 +23,23 @@
 	(PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_EXITKILL)
 #define STOP_EVENT(status) ((status) >> 16)
 
-static void run_child(char *const *argv, int failure)
+/* Its standard streams, where they are a terminal: what is drawn there would be spoilt. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		if (isatty(fd))
+			dup2(null, fd);
+}
+
+static void run_child(const struct session *session, char *const *argv, int failure)
 {
 	sigset_t none;
 	int err;
 
+	if (session->options.off_terminal)
+		leave_terminal();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -125,7 +137,7 @@ int session_start_command(struct session *session, char *const *argv, char *why)
 		return err;
 	}
 	if (!command->pid)
-		run_child(argv, failure[1]);
+		run_child(session, argv, failure[1]);
 	close(failure[1]);
 	command->traced = true;
 	target_follow(session, command->pid);

@@ -275,6 +275,15 @@ void session_forget_distributions(struct session *session, uint32_t code)
 		bpf_map__delete_elem(session->skeleton->maps.distributions, &code, sizeof(code), 0);
 }
 
+uint64_t session_transitions(const struct session *session, uint32_t code)
+{
+	const struct genscope_bpf__bss *bss = session->skeleton->bss;
+
+	if (code >= sizeof(bss->transition_counts) / sizeof(bss->transition_counts[0]))
+		return 0;
+	return __atomic_load_n(&bss->transition_counts[code], __ATOMIC_RELAXED);
+}
+
 /* Hits at which the kernel did not run the program at all. */
 static uint64_t misses(const struct session *session)
 {

@@ -48,7 +48,8 @@ struct session_options {
 	uint64_t slow_ns; /* outermost steps as long as that are counted; 0: none */
 	bool makers;        /* keep which line made an object */
 	bool chains;        /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
-	bool suspects; /* what was never awaited or never closed passes the filters */
+	bool off_terminal; /* session_start_command(): /dev/null is what it has for a terminal */
+	bool suspects;     /* what was never awaited or never closed passes the filters */
 	unsigned
 		tells; /* only the sites that tell of these: enum site_tells of sites/finder.h; 0: all */
 	size_t ring_bytes;                            /* 0: default; a power of two */
@@ -105,6 +106,9 @@ void session_set_verdict(struct session *session, uint64_t process, uint64_t add
  * own. -ENOENT when it has none. */
 int session_distributions(const struct session *session, uint32_t code, struct distributions *out);
 void session_forget_distributions(struct session *session, uint32_t code);
+/* How many transitions they come from, also those that ended nothing: births, first steps, frees. No system
+ * call: a look at this says whether the times have changed. 0 for ids without an entry of their own. */
+uint64_t session_transitions(const struct session *session, uint32_t code);
 
 struct session_stats {
 	uint64_t value[STAT_COUNT]; /* enum statistic, summed over processors */

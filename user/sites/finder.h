@@ -53,7 +53,9 @@ enum site_tells {
 #define TELLS_EVERYTHING                                                                           \
 	(TELLS_BIRTH | TELLS_RUN | TELLS_SUSPEND | TELLS_CLOSE | TELLS_FREE | TELLS_CAUSE |        \
 	 TELLS_CODE_FREE)
-#define TELLS_STEPS (TELLS_ENTRY | TELLS_RETURN | TELLS_CODE_FREE)
+/* The same without what only explains it. */
+#define TELLS_STATES (TELLS_EVERYTHING & ~TELLS_CAUSE)
+#define TELLS_STEPS  (TELLS_ENTRY | TELLS_RETURN | TELLS_CODE_FREE)
 
 struct found_site {
 	struct site site;     /* as BPF wants it; `image` is left 0 */
