@@ -16,14 +16,9 @@
 
 #define ROWS_DEFAULT 40 /* of text: a screen */
 
-/* Beside CODE_GENERATOR: CO_COROUTINE and CO_ASYNC_GENERATOR of Include/cpython/code.h. */
-#define CODE_COROUTINE       0x80
-#define CODE_ASYNC_GENERATOR 0x200
-
 /* A code object of the run. */
 struct known {
 	const struct code *code; /* owned by the stream */
-	uint8_t kind;            /* enum object_kind */
 	bool wanted;
 	struct distributions *before; /* as of the last page; NULL: nothing yet */
 };
@@ -46,15 +41,6 @@ struct latency_run {
 	bool full; /* --max-events */
 };
 
-static uint8_t kind_of_flags(uint32_t flags)
-{
-	if (flags & CODE_COROUTINE)
-		return KIND_COROUTINE;
-	if (flags & CODE_ASYNC_GENERATOR)
-		return KIND_ASYNC_GENERATOR;
-	return flags & CODE_GENERATOR ? KIND_GENERATOR : KIND_NONE;
-}
-
 static bool on_code(void *ctx, const struct code *code)
 {
 	struct latency_run *latency = ctx;
@@ -70,7 +56,6 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 	if (record->code >= DISTRIBUTIONS_MAX || latency->options.table.by == LATENCY_BY_TASK)
 		return;
 	latency->codes[record->code].code = latency->named;
-	latency->codes[record->code].kind = kind_of_flags(record->code_flags);
 	latency->codes[record->code].wanted = wanted;
 	if (record->code >= latency->code_end)
 		latency->code_end = record->code + 1;
@@ -147,7 +132,7 @@ static int collect(struct latency_run *latency, struct latency *table)
 			code = (struct latency_code){ .qualname = known->code->qualname,
 						      .file = known->code->file,
 						      .first_line = known->code->first_line,
-						      .kind = known->kind };
+						      .kind = known->code->kind };
 		err = take_times(latency, id, times);
 		if (!err)
 			err = latency_add(table, &code, times);

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layout.h"
 #include "python/linetable.h"
 #include "python/text.h"
 
 #define ID_MAX         (1u << 24) /* far more code objects than a program has */
 #define LINE_BYTES_MAX (LINES_PIECES_MAX * LINES_BYTES_LARGE)
+
+/* Beside CODE_GENERATOR: CO_COROUTINE and CO_ASYNC_GENERATOR of Include/cpython/code.h. */
+#define CODE_COROUTINE       0x80
+#define CODE_ASYNC_GENERATOR 0x200
 
 struct codes {
 	struct code **by_id;
@@ -76,6 +81,15 @@ static int make_room(struct codes *codes, uint32_t id)
 	return 0;
 }
 
+static uint8_t kind_of_flags(uint32_t flags)
+{
+	if (flags & CODE_COROUTINE)
+		return KIND_COROUTINE;
+	if (flags & CODE_ASYNC_GENERATOR)
+		return KIND_ASYNC_GENERATOR;
+	return flags & CODE_GENERATOR ? KIND_GENERATOR : KIND_NONE;
+}
+
 int codes_add(struct codes *codes, const struct code_record *record)
 {
 	struct code *code;
@@ -90,6 +104,7 @@ int codes_add(struct codes *codes, const struct code_record *record)
 	code->first_line = record->first_line;
 	code->process_hint = record->head.pid;
 	code->address = record->address;
+	code->kind = kind_of_flags(record->code_flags);
 	code->wanted = true;
 	code->cached_instruction = NO_INSTRUCTION;
 	code->name = text_to_utf8(&record->name_text, record->name, NAME_BYTES);

@@ -21,8 +21,9 @@ struct code {
 	uint8_t *lines;               /* the line table as far as it has come */
 	size_t line_bytes, lines_have;
 	uint32_t cached_instruction, cached_line; /* the last answer of code_line() */
-	bool wanted;                              /* passes --function and --file */
-	char *json; /* its part of a JSON line, made by the JSON sink, freed here */
+	uint8_t kind; /* enum object_kind of what calling it makes; KIND_NONE: not known */
+	bool wanted;  /* passes --function and --file */
+	char *json;   /* its part of a JSON line, made by the JSON sink, freed here */
 	size_t json_size;
 };
 
