@@ -106,3 +106,45 @@ uint64_t histogram_quantile(const struct histogram *histogram, unsigned thousand
 	}
 	return histogram->max_ns;
 }
+
+/* The end of the range that begins there: ranges of `size` buckets meet powers of two. */
+static uint32_t range_end(uint32_t first, uint32_t size)
+{
+	uint32_t end = first + size;
+
+	if (!first || first == LAST) /* these two are no parts of a power */
+		return first + 1;
+	return end < LAST ? end : LAST;
+}
+
+/* Cuts everything into ranges, and keeps those from the first value to the last. Returns how many these
+ * are, of which at most `room` were written. */
+static size_t cut_ranges(const struct histogram *histogram, uint32_t size,
+			 struct histogram_range *out, size_t room)
+{
+	size_t count = 0, used = 0;
+
+	for (uint32_t first = 0; first < HISTOGRAM_BUCKETS; first = range_end(first, size)) {
+		struct histogram_range range = { .first = first, .end = range_end(first, size) };
+
+		for (uint32_t i = range.first; i < range.end; i++)
+			range.count += histogram->buckets[i];
+		if (!count && !range.count)
+			continue;
+		if (count < room)
+			out[count] = range;
+		count++;
+		if (range.count)
+			used = count;
+	}
+	return used;
+}
+
+size_t histogram_ranges(const struct histogram *histogram, struct histogram_range *out, size_t most)
+{
+	uint32_t size = 1;
+
+	while (cut_ranges(histogram, size, out, 0) > most && size < HISTOGRAM_BUCKETS)
+		size *= 2;
+	return cut_ranges(histogram, size, out, most);
+}

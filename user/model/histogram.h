@@ -2,6 +2,7 @@
 #ifndef GENSCOPE_MODEL_HISTOGRAM_H
 #define GENSCOPE_MODEL_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <histogram.h> /* include/histogram.h; in quotes it would be this file */
@@ -38,5 +39,16 @@ void distributions_since(struct distributions *now, const struct distributions *
  * 0 of nothing. */
 enum { QUANTILE_50 = 500, QUANTILE_90 = 900, QUANTILE_99 = 990, QUANTILE_999 = 999 };
 uint64_t histogram_quantile(const struct histogram *histogram, unsigned thousandths);
+
+/* The values of the buckets [first, end), which are from histogram_bound(first) to below histogram_bound(end). */
+struct histogram_range {
+	uint32_t first, end;
+	uint64_t count;
+};
+
+/* From the first value to the last without a gap, in at most `most` (4 or more) ranges, as fine as that
+ * allows: of the same ratio, but for the outermost buckets. Returns how many; 0 of nothing. */
+size_t histogram_ranges(const struct histogram *histogram, struct histogram_range *out,
+			size_t most);
 
 #endif

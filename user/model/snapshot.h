@@ -84,6 +84,7 @@ struct snapshot {
 struct snapshot_options {
 	bool still; /* the process is stopped: nothing needs a second look */
 	bool locals;
+	bool name_awaited; /* awaits_class of another object is its qualname, as with `each` */
 	struct locals_options locals_options;
 	/* Not NULL: each object is given to it and none is kept (`objects` stays empty; no links, no tasks): for
 	 * sums over many. < 0 stops. `object` is valid during the call. */
@@ -96,6 +97,13 @@ struct snapshot_options {
 /* Takes one. `why` (INTERPRETER_WHY_MAX bytes) says what failed; errors as heap_walk(), -ENOMEM. */
 int snapshot_take(struct remote *remote, pid_t pid, const struct snapshot_options *options,
 		  struct snapshot **out, char *why);
+
+/* Only what lives at these addresses now, in their order, without links and tasks: for a look at a few. What is
+ * gone, or cannot be read, is left out. Of the options `each` and `progress` do not count. -ENOMEM, -ESRCH
+ * the process is gone. */
+int snapshot_take_some(struct remote *remote, pid_t pid, const struct snapshot_options *options,
+		       const uint64_t *addresses, size_t count, struct snapshot **out);
+
 void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
 
 /* The repr of what the object awaits, when that is no other object: "<Future pending>",

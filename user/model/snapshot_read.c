@@ -36,7 +36,9 @@ static void read_awaited(const struct reader *reader, const struct generator *ge
 	object->awaits_address = generator_unwrap(remote, gen->awaits);
 	object->awaits_class = value_class(remote, object->awaits_address);
 	object->awaits_kind = AWAITS_OTHER;
-	if (!reader->options->each || generator_read(remote, object->awaits_address, &inner))
+	if (!reader->options->each && !reader->options->name_awaited)
+		return;
+	if (generator_read(remote, object->awaits_address, &inner))
 		return;
 	code = code_objects_find(reader->snapshot->codes, remote, inner.code);
 	if (code)
