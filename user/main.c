@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
 	{ "ps", cmd_ps, "show every generator and coroutine of a process, and what it awaits" },
 	{ "trace", cmd_trace, "stream every state change of generators and coroutines" },
+	{ "top", cmd_top, "watch functions on a live screen, and look into one" },
 	{ "latency", cmd_latency, "show how long functions ran and waited, as distributions" },
 	{ "slow", cmd_slow,
 	  "show the steps that held their thread too long, why, and leak suspects" },
@@ -34,6 +35,7 @@ static void print_help(FILE *out)
 	      "  genscope trace -p 1234                  watch a running process\n"
 	      "  genscope trace -k coroutine -f 'Api.*' -p 1234\n"
 	      "  genscope trace --json -o trace.jsonl -- python3 app.py\n"
+	      "  genscope top -p 1234                    what lives, changes and waits, live\n"
 	      "  genscope latency -d 10s -p 1234         where the time goes, by function\n"
 	      "  genscope slow --over 50ms -p 1234       who blocks the event loop, and why\n"
 	      "  genscope record -o app.rec -p 1234      record now,\n"

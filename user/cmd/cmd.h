@@ -42,6 +42,7 @@ void catch_signals(void);
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_latency(int argc, char **argv);
 int cmd_slow(int argc, char **argv);
 int cmd_record(int argc, char **argv);

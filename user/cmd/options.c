@@ -435,6 +435,14 @@ static const struct argp_option file_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option screen_options[] = {
+	{ 0, 0, 0, 0, "Output:", 5 },
+	{ "color", OPTION_COLOR, "WHEN", 0, "auto, always or never; NO_COLOR is honoured", 0 },
+	{ "quiet", 'q', 0, 0, "no remarks on standard error but `genscope: attached`", 0 },
+	{ "verbose", 'v', 0, 0, "more of them", 0 },
+	{ 0 },
+};
+
 const struct argp argp_targets = { .options = target_options, .parser = parse_target };
 const struct argp argp_processes = { .options = process_options, .parser = parse_target };
 const struct argp argp_filters = { .options = filter_options, .parser = parse_filter };
@@ -446,6 +454,7 @@ const struct argp argp_snapshot_locals = { .options = snapshot_locals_options,
 const struct argp argp_locals_limits = { .options = locals_limits_options, .parser = parse_locals };
 const struct argp argp_output = { .options = output_options, .parser = parse_output };
 
+const struct argp argp_screen = { .options = screen_options, .parser = parse_output };
 const struct argp argp_file = { .options = file_options, .parser = parse_output };
 
 static const struct argp_option *find_long(const struct argp *argp, const char *name, size_t size)

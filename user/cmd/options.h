@@ -61,8 +61,8 @@ extern const struct argp argp_stream_locals, argp_snapshot_locals, argp_locals_l
 extern const struct argp argp_filters, argp_durations, argp_limits, argp_output;
 /* What the interpreter tells by USDT; the columns and rows of a table. */
 extern const struct argp argp_context, argp_table;
-/* argp_output of what is no text. */
-extern const struct argp argp_file;
+/* argp_output of what is no text, and of what is drawn on the terminal. */
+extern const struct argp argp_file, argp_screen;
 
 /* Parses argv[0..argc) of a command (argv[0] is its name). The parser's input is `options`, or a
  * structure that begins with it. Prints its own one-line error. 0, or the exit status to end with. */
