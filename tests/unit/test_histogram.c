@@ -293,3 +293,62 @@ Test(histogram, has_five_metrics_for_a_code_object)
 	distributions_since(&sum, &before);
 	cr_expect_eq(memcmp(&sum, &part, sizeof(part)), 0);
 }
+
+static size_t sum_ranges(const struct histogram_range *ranges, size_t count, uint64_t *sum)
+{
+	*sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		cr_assert_lt(ranges[i].first, ranges[i].end);
+		cr_assert_leq(ranges[i].end, HISTOGRAM_BUCKETS);
+		if (i)
+			cr_assert_eq(ranges[i].first, ranges[i - 1].end, "a gap");
+		*sum += ranges[i].count;
+	}
+	return count;
+}
+
+Test(histogram, is_cut_into_few_ranges)
+{
+	struct histogram_range ranges[12];
+	struct histogram histogram = {};
+	uint64_t sum;
+	size_t count;
+
+	cr_expect_eq(histogram_ranges(&histogram, ranges, 12), 0, "nothing is nothing");
+	histogram_record(&histogram, 1100000); /* from 2^20 on: 1048576, parts of 131072 */
+	cr_assert_eq(histogram_ranges(&histogram, ranges, 12), 1);
+	cr_expect_eq(histogram_bound(ranges[0].first), 1048576);
+	cr_expect_eq(histogram_bound(ranges[0].end), 1179648);
+	histogram_record(&histogram, 2000000); /* the last part of that power of two */
+	count = histogram_ranges(&histogram, ranges, 12);
+	cr_assert_eq(sum_ranges(ranges, count, &sum), 8);
+	cr_expect(sum == 2 && ranges[0].count == 1 && ranges[7].count == 1 && !ranges[3].count);
+	histogram_record(&histogram, 1ull << 30); /* eleven powers of two */
+	count = histogram_ranges(&histogram, ranges, 12);
+	cr_assert_eq(sum_ranges(ranges, count, &sum), 11);
+	cr_expect_eq(sum, 3);
+	for (size_t i = 0; i < count; i++)
+		cr_expect_eq(histogram_bound(ranges[i].first), 1048576ull << i);
+}
+
+Test(histogram, is_cut_into_few_ranges_whatever_it_holds)
+{
+	for (size_t most = 4; most <= 40; most++) {
+		struct samples samples = { .chance = most };
+		struct histogram_range ranges[40];
+		struct histogram histogram = {};
+		size_t count;
+		uint64_t sum;
+
+		for (int i = 0; i < 100; i++)
+			histogram_record(&histogram, duration_by_chance(&samples, LOG_UNIFORM));
+		histogram_record(&histogram, 0);
+		histogram_record(&histogram, UINT64_MAX);
+		count = histogram_ranges(&histogram, ranges, most);
+		cr_assert(count && count <= most, "%zu of %zu", count, most);
+		sum_ranges(ranges, count, &sum);
+		cr_expect_eq(sum, 102);
+		cr_expect_eq(ranges[0].first, 0);
+		cr_expect_eq(ranges[count - 1].end, HISTOGRAM_BUCKETS);
+	}
+}

@@ -711,3 +711,42 @@ Test(snapshot, says_why_it_cannot_be_taken)
 	snapshot_free(NULL);
 	cpython_close(&python);
 }
+
+/* --- a few objects --- */
+
+Test(snapshot, of_some_has_what_lives_there)
+{
+	struct cpython python;
+	const struct snapshot_options options = { .name_awaited = true };
+
+	EACH_VERSION(&python)
+	{
+		uint64_t inner = add(&python, KIND_COROUTINE, "inner");
+		uint64_t outer = add_awaiting(&python, "outer", inner);
+		uint64_t other = add(&python, KIND_GENERATOR, "other");
+		uint64_t list = cpython_list(&python, NULL, 0);
+		const uint64_t wanted[] = { outer, list, 0xdead0000, other };
+		struct snapshot *snapshot = NULL;
+
+		cpython_set_state(&python, inner, IMAGE_SUSPENDED);
+		memory_forget_all(python.memory);
+		cr_assert_eq(
+			snapshot_take_some(&python.remote, 4242, &options, wanted, 4, &snapshot),
+			0);
+		cr_assert_eq(snapshot->object_count, 2, "no list, no hole, nobody else");
+		cr_expect_eq(snapshot->pid, 4242);
+		cr_expect_eq(snapshot->objects[0].gen, outer);
+		cr_expect_str_eq(snapshot->objects[0].code->qualname, "outer");
+		cr_expect_eq(snapshot->objects[0].awaits_address, inner);
+		cr_expect_str_eq(snapshot->objects[0].awaits_class, "inner");
+		cr_expect_eq(snapshot->objects[1].gen, other);
+		cr_expect_eq(snapshot->objects[1].state, STATE_CREATED);
+		cr_expect_null(snapshot->objects[1].locals);
+		snapshot_free(snapshot);
+		cr_assert_eq(
+			snapshot_take_some(&python.remote, 4242, &options, wanted, 0, &snapshot),
+			0);
+		cr_expect_eq(snapshot->object_count, 0);
+		snapshot_free(snapshot);
+	}
+}

@@ -13,8 +13,8 @@ void tui_help(struct canvas *canvas)
 		{ "/", "show only names and files with what you type" },
 		{ "s > <", "sort by the next column, or the one before" },
 		{ "r", "reverse the order" },
-		{ "t", "TRANS and RUN P99 since the start, or of the last while" },
-		{ "l", "in a function: locals of what has waited longest" },
+		{ "t", "TRANS and RUN P99 since the start, or just now" },
+		{ "l", "in a function: with the locals of the oldest" },
 		{ "p space", "pause what is shown; probes stay" },
 		{ "q Ctrl-C", "quit" },
 	};
