@@ -41,7 +41,9 @@ Test(tui_format, rates)
 Test(tui_format, ages)
 {
 	EXPECT(tui_age(0, false, out), "-");
-	EXPECT(tui_age(1, false, out), "1 ns");
+	EXPECT(tui_age(1, false, out), "<1 us");
+	EXPECT(tui_age(999, true, out), "<1 us");
+	EXPECT(tui_age(1000, true, out), ">1.00 us");
 	EXPECT(tui_age(12300000, false, out), "12.3 ms");
 	EXPECT(tui_age(45 * S, true, out), ">45.0 s");
 	EXPECT(tui_age(99 * S, false, out), "99.0 s");

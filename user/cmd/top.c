@@ -119,6 +119,13 @@ static void read_and_draw(struct top_run *top)
 	draw(top);
 }
 
+/* While probes are off the table stays; how the run goes is still to be seen. */
+static void draw_head(struct top_run *top)
+{
+	top->next_head_ns = clock_now_ns() + top->interval_ns;
+	draw(top);
+}
+
 static void on_key(struct top_run *top, uint32_t key)
 {
 	const struct tui_state before = top->state;
@@ -190,11 +197,15 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	heed_user(top);
 	session_stats(top->run.session, &stats);
 	top->full = top->options.max_events && stats.value[STAT_EVENTS] >= top->options.max_events;
-	if (now_ns >= top->next_ns && !top->state.paused && !top->run.paused)
+	if (top->state.paused)
+		return;
+	if (!top->run.paused && now_ns >= top->next_ns)
 		read_and_draw(top);
+	else if (top->run.paused && now_ns >= top->next_head_ns)
+		draw_head(top);
 }
 
-/* The map is as it was when the probes went, until they come back. Off, the head still has to say so. */
+/* The map is as it was when the probes went, until they come back: a last look, if one is due. */
 static void on_duty(void *ctx, uint64_t now_ns, bool on)
 {
 	struct top_run *top = ctx;

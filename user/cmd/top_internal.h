@@ -34,6 +34,7 @@ struct top_run {
 	bool telling; /* a survey's objects are for the detail */
 	/* when */
 	uint64_t next_ns;       /* reading */
+	uint64_t next_head_ns;  /* drawing of the head alone */
 	uint64_t begin_ns;      /* since when everything has been followed without a gap */
 	uint64_t on_since_ns;   /* probes; 0: they are off */
 	uint64_t on_ns;         /* and before that, in all */

@@ -5,10 +5,11 @@
 #include "sink/sink.h"
 #include "sink/tui_internal.h"
 
-#define SECOND 1000000000ull
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
+#define MICROSECOND 1000ull
+#define SECOND      1000000000ull
+#define MINUTE      (60 * SECOND)
+#define HOUR        (60 * MINUTE)
+#define DAY         (24 * HOUR)
 
 /* Three digits and a unit, of what is 99 999.5 and more. */
 static void put_thousands(double number, char out[TUI_NUMBER_BYTES])
@@ -56,7 +57,9 @@ const char *tui_age(uint64_t ns, bool is_more, char out[TUI_NUMBER_BYTES])
 	}
 	if (is_more)
 		*text++ = '>';
-	if (ns < 100 * SECOND)
+	if (ns < MICROSECOND) /* it was suspended while the survey went on */
+		snprintf(out, TUI_NUMBER_BYTES, "<1 us");
+	else if (ns < 100 * SECOND)
 		format_duration_short(ns, text, TUI_NUMBER_BYTES - 1);
 	else if (ns < 100 * MINUTE)
 		snprintf(text, TUI_NUMBER_BYTES - 1, "%um%02us", (unsigned)(ns / MINUTE),
