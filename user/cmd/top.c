@@ -363,7 +363,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option top_options[] = {
-	{ 0, 0, 0, 0, "Table:", 3 },
+	{ 0, 0, 0, 0, "Locals (of one function, key l):", 3 },
+	{ 0, 0, 0, 0, "Screen:", 6 },
 	{ "interval", 'i', "DUR", 0, "between readings; 1s, at least 100ms", 0 },
 	{ "sort", OPTION_SORT, "WORD", 0,
 	  "live, created, running, suspended, closed, rate, p99, oldest or name; live", 0 },
@@ -371,12 +372,9 @@ static const struct argp_option top_options[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &argp_targets, 0, NULL, 0 },
-	{ &argp_filters, 0, NULL, 0 },
-	{ &argp_locals_limits, 0, "Locals (of one function, key l):", 4 },
-	{ &argp_limits, 0, NULL, 0 },
-	{ &argp_screen, 0, NULL, 0 },
-	{ 0 },
+	{ &argp_targets, 0, NULL, 0 },       { &argp_filters, 0, NULL, 0 },
+	{ &argp_locals_limits, 0, NULL, 0 }, { &argp_limits, 0, NULL, 0 },
+	{ &argp_screen, 0, NULL, 0 },        { 0 },
 };
 
 static const struct argp top_argp = {
@@ -396,7 +394,7 @@ static const struct argp top_argp = {
 	       "  genscope top -p 1234\n"
 	       "  genscope top --sort oldest -F '*/app/*' -p 1234\n"
 	       "  genscope top --max-overhead 1 -a\n"
-	       "  genscope top -- python3 app.py > app.log",
+	       "  genscope top -- sh -c 'exec python3 app.py > app.log 2>&1'",
 	.children = children,
 };
 

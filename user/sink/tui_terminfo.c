@@ -17,6 +17,13 @@
 
 #include <term.h> /* last: it defines words like `lines` */
 
+static bool has_string(const char *capability)
+{
+	const char *text = tigetstr(capability);
+
+	return text && text != (char *)-1;
+}
+
 int tui_check(char *why, size_t size)
 {
 	const char *name = getenv("TERM");
@@ -32,11 +39,12 @@ int tui_check(char *why, size_t size)
 			 name ? name : "");
 		return -ENOTSUP;
 	}
-	if (!tigetstr("cup") || !tigetstr("clear")) {
-		snprintf(why, size, "TERM is '%.100s', which cannot move its cursor", name);
-		return -ENOTSUP;
-	}
-	return 0;
+	err = has_string("cup") && has_string("clear") ? 0 : -ENOTSUP;
+	if (err)
+		snprintf(why, size, "TERM is '%.100s', which cannot move its cursor",
+			 name ? name : "");
+	del_curterm(cur_term);
+	return err;
 }
 
 /* A handler has no argument: what it needs is here. */
@@ -71,24 +79,26 @@ static int keep_byte(int byte)
 
 static void keep_string(const char *capability)
 {
-	const char *text = tigetstr(capability);
-
-	if (text && text != (char *)-1)
-		tputs(text, 1, keep_byte);
+	if (has_string(capability))
+		tputs(tigetstr(capability), 1, keep_byte);
 }
 
 void tui_restore_prepare(int fd)
 {
 	struct sigaction action = { .sa_handler = on_fatal, .sa_flags = SA_RESETHAND | SA_NODEFER },
 			 before;
+	int err;
 
 	restore.fd = fd;
 	restore.size = 0;
 	restore.has_modes = !tcgetattr(fd, &restore.modes);
-	keep_string("rmkx");  /* keys as they were */
-	keep_string("sgr0");  /* colours */
-	keep_string("cnorm"); /* the cursor */
-	keep_string("rmcup"); /* and the screen behind ours */
+	if (setupterm(NULL, fd, &err) == OK) {
+		keep_string("rmkx");  /* keys as they were */
+		keep_string("sgr0");  /* colours */
+		keep_string("cnorm"); /* the cursor */
+		keep_string("rmcup"); /* and the screen behind ours */
+		del_curterm(cur_term);
+	}
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < FATALS; i++)
 		if (!sigaction(fatal[i], NULL, &before) && before.sa_handler == SIG_DFL)

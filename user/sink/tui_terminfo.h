@@ -7,7 +7,7 @@
  * written are prepared beforehand.
  */
 
-/* Once the terminal's type is known and before its modes are changed; handles signals that end a process
+/* Before its modes are changed; handles signals that end a process
  * and that nobody handles yet. */
 void tui_restore_prepare(int fd);
 
