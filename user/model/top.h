@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "living.h"
+#include <living.h> /* include/living.h; in quotes it would be this folder's */
 #include "model/histogram.h"
 
 /*
