@@ -44,7 +44,7 @@ CFLAGS   ?= -O2 -g
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 # gnu11, the warnings and the dependency files are not up for discussion; CFLAGS and LDFLAGS are the packager's.
 COMPILE  = -std=gnu11 $(WARNINGS) $(DEFINES) $(INCLUDES) -MMD -MP
-LIBS     := -lbpf -lelf -lz -lcapstone -lncursesw -ltinfo -lm -lpthread
+LIBS     := -lbpf -lelf -lz -lcapstone -lncursesw -ltinfo -lmicrohttpd -lgnutls -lyaml -lcrypt -lcap-ng -lseccomp -lm -lpthread
 
 USER_C  := $(sort $(shell find user -name '*.c' 2>/dev/null))
 UNIT_C  := $(sort $(wildcard tests/unit/test_*.c))

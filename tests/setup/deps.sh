@@ -7,7 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/apt.sh"
 
-build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev libncurses-dev pkg-config git python3"
+build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libcap-ng-dev libseccomp-dev pkg-config git python3"
 lint_packages="clang-format clang-tidy"
 bench_packages="bpftrace"
 check_packages="libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev tmux debootstrap debian-archive-keyring ca-certificates"
@@ -26,7 +26,7 @@ missing() {
 	lint) for tool in clang-format clang-tidy; do command -v "$tool" >/dev/null || absent="$absent $tool"; done ;;
 	*)
 		for tool in gcc clang bpftool pkg-config; do command -v "$tool" >/dev/null || absent="$absent $tool"; done
-		for library in libbpf libelf zlib capstone ncursesw; do
+		for library in libbpf libelf zlib capstone ncursesw libmicrohttpd gnutls yaml-0.1 libcrypt libcap-ng libseccomp; do
 			pkg-config --exists "$library" 2>/dev/null || absent="$absent $library"
 		done ;;
 	esac
