@@ -55,10 +55,10 @@ ASAN    := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/asan/%.o))
 UNIT    := $(UNIT_C:%.c=$(BUILD)/asan/%.o) $(UNIT_X:%.c=$(BUILD)/asan/%.o)
 FUZZOBJ := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/fuzz/%.o))
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench,$(d)/*.c $(d)/*.h)) \
+FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench tests/http,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all deps demo check check-build check-run unit layouts fuzz fuzz-smoke live interpreters bench install uninstall \
+.PHONY: all deps demo check check-build check-run unit layouts http fuzz fuzz-smoke live interpreters bench install uninstall \
         format lint clean distclean help FORCE
 all: $(BUILD)/genscope
 
@@ -132,7 +132,7 @@ $(BUILD)/revision: FORCE
 REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
 $(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
 
--include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+-include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(BUILD)/asan/tests/http/serve.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -159,11 +159,11 @@ check: deps
 ifneq ($(filter check-build check-run,$(MAKECMDGOALS)),)
 FUZZ_READY := $(wildcard $(shell $(CLANG) -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a)
 endif
-check-build: all interpreters $(BUILD)/tests/unit $(if $(FUZZ_READY),$(FUZZERS))
+check-build: all interpreters $(BUILD)/tests/unit $(BUILD)/tests/serve $(if $(FUZZ_READY),$(FUZZERS))
 
 check-run:
 	$(if $(FUZZ_READY),,@echo 'fuzz-smoke: skipped: this clang has no fuzzer runtime (libclang-rt-dev)'$(if $(CI),; exit 1))
-	@failed=; for suite in unit layouts $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
+	@failed=; for suite in unit layouts http $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
 	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
 
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)
@@ -188,6 +188,15 @@ $(BUILD)/tests/table: tests/layouts/table.c $(BUILD)/obj/user/python/layouts.o $
 layouts: $(BUILD)/tests/table
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
 	@$(PYTHON) tests/layouts/check.py --cc '$(CC)' --table $< --interpreters $(BUILD)/interpreters.tsv
+
+# The HTTP server of `export` with canned pages, under the sanitizers, against real clients.
+$(BUILD)/tests/serve: $(BUILD)/asan/tests/http/serve.o $(ASAN)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -o $@
+
+http: $(BUILD)/tests/serve
+	@$(PYTHON) tests/http/run.py --serve '$(STEADY) $<' $(HTTP)
 
 $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZOBJ)
 	$(call say,LINK,$@)
@@ -250,6 +259,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
 
   make unit        unit tests under ASan and UBSan, no root
   make layouts     the tables of offsets against the headers and the memory of each test interpreter
+  make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k TLS' for a part
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
