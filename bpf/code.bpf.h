@@ -148,7 +148,8 @@ static __always_inline u32 send_code(const struct hit *hit, u64 address, u32 cod
 		  record->filename, FILENAME_BYTES);
 	table = read_pointer(address + layout->code_linetable);
 	record->line_bytes = read_pointer(table + PYVAROBJECT_SIZE);
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	/* where nothing is streamed nobody looks often, and who asks for a table wants names in it */
+	bpf_ringbuf_submit(record, settings.stream ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 	return send_line_table(hit, code, table, read_pointer(table + PYVAROBJECT_SIZE)) ?
 		       SENT_ALL :
 		       SENT_NAMES;

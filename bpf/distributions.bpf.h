@@ -19,6 +19,8 @@ struct times {
 	u8 to; /* enum object_state */
 	bool never_awaited;
 	bool slow;
+	u64 id; /* of the object */
+	u64 now;
 };
 
 const volatile struct distributions no_distributions = {};
@@ -35,8 +37,7 @@ static __always_inline struct distributions *distributions_of(u32 *key)
 	entry = bpf_map_lookup_elem(&distributions, key);
 	if (entry)
 		return entry;
-	if (bpf_map_update_elem(&distributions, key, (const void *)&no_distributions,
-				BPF_NOEXIST))
+	if (bpf_map_update_elem(&distributions, key, (const void *)&no_distributions, BPF_NOEXIST))
 		*key = 0; /* full: the user side has made that one */
 	return bpf_map_lookup_elem(&distributions, key);
 }
@@ -89,8 +90,12 @@ static __noinline void distribute(u32 code, const struct times *times)
 	add_count(&entry->to[times->to], !key);
 	if (times->never_awaited)
 		add_count(&entry->never_awaited, !key);
-	if (times->slow)
+	if (times->slow) {
 		add_count(&entry->slow, !key);
+		entry->slow_id = times->id;
+		entry->slow_run_ns = times->run_ns;
+		entry->slow_at_ns = times->now;
+	}
 	add_time(&entry->metric[METRIC_RUN], times->run_ns, !key);
 	add_time(&entry->metric[METRIC_SELF], times->self_ns, !key);
 	add_time(&entry->metric[METRIC_SUSPENDED], times->suspended_ns, !key);

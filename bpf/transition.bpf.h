@@ -332,8 +332,10 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		times->lifetime_ns = hit->now - object->birth_ns;
 	if (settings.distributions) {
 		times->to = step->to;
-		times->slow = settings.slow_ns && times->run_ns >= settings.slow_ns &&
-			      !step->parent;
+		times->id = object->id;
+		times->now = hit->now;
+		times->slow =
+			settings.slow_ns && times->run_ns >= settings.slow_ns && !step->parent;
 		times->never_awaited =
 			settings.suspects && object->kind == KIND_COROUTINE &&
 			is_suspect(object, step->from, step->to, step->via, step->parent);
@@ -558,9 +560,8 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	u32 image;
 
 	if (settings.attachments)
-		__sync_fetch_and_add(&attachment_hits[COOKIE_ATTACHMENT(cookie) &
-						      (ATTACHMENTS_MAX - 1)],
-				     1);
+		__sync_fetch_and_add(
+			&attachment_hits[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)], 1);
 	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
 		count(STAT_UNWATCHED); /* before the run or after it */
 		return;

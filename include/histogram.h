@@ -47,11 +47,15 @@ struct distributions {
 	__u64 to[5];         /* transitions, by the enum object_state they led to; [0]: freed */
 	__u64 never_awaited; /* coroutines that ended without having begun, not by close() */
 	__u64 slow;          /* outermost steps of settings.slow_ns and more */
+	/* the last of these: id of the object, how long, and when it ended (CLOCK_MONOTONIC) */
+	__u64 slow_id;
+	__u64 slow_run_ns;
+	__u64 slow_at_ns;
 };
 
 /* Code objects with distributions of their own: those with ids below this. All others share the first. A
  * session that runs for long (distributions_live) keeps those of so many code objects alive instead. */
-#define DISTRIBUTIONS_MAX 4096
+#define DISTRIBUTIONS_MAX      4096
 #define DISTRIBUTIONS_LIVE_MAX 8192 /* of 6 KB each, as they come */
 
 /* The bucket of a duration, 0 to HISTOGRAM_BUCKETS - 1. */

@@ -69,14 +69,16 @@ _Static_assert(sizeof(struct layout) == 312, "layout is shared with BPF");
 
 /* Offsets that hold in every version (Include/object.h, unicodeobject.h, bytesobject.h; no
  * free-threaded build is supported). */
-#define CODE_GENERATOR   0x20 /* CO_GENERATOR in co_flags */
-#define PYOBJECT_TYPE    8
-#define PYVAROBJECT_SIZE 16
-#define UNICODE_LENGTH   16
-#define UNICODE_STATE    32
-#define BYTES_DATA       32
-#define GC_HEAD_BYTES    16 /* PyGC_Head lies right before the object: _gc_next, _gc_prev */
-#define GC_HEAD_PREVIOUS 8
-#define GC_FINALIZED     1 /* _PyGC_PREV_MASK_FINALIZED in _gc_prev */
+#define CODE_GENERATOR       0x20  /* CO_GENERATOR in co_flags (Include/cpython/code.h), */
+#define CODE_COROUTINE       0x80  /* CO_COROUTINE, */
+#define CODE_ASYNC_GENERATOR 0x200 /* CO_ASYNC_GENERATOR */
+#define PYOBJECT_TYPE        8
+#define PYVAROBJECT_SIZE     16
+#define UNICODE_LENGTH       16
+#define UNICODE_STATE        32
+#define BYTES_DATA           32
+#define GC_HEAD_BYTES        16 /* PyGC_Head lies right before the object: _gc_next, _gc_prev */
+#define GC_HEAD_PREVIOUS     8
+#define GC_FINALIZED         1 /* _PyGC_PREV_MASK_FINALIZED in _gc_prev */
 
 #endif

@@ -14,7 +14,7 @@
 #include "values.h"
 
 #define SITES_MAX  1024 /* all interpreters of a run together; one has 20 to 60 */
-#define IMAGES_MAX 256 /* interpreter files of one run: each container may have its own */
+#define IMAGES_MAX 256  /* interpreter files of one run: each container may have its own */
 
 enum site_role {
 	SITE_FRAME_STATE = 1,   /* a store to gi_frame_state */
@@ -172,7 +172,7 @@ struct settings {
 	__u8 suspects;      /* what was never awaited or never closed passes the filters */
 	__u8 tasks;         /* distributions are those of asyncio tasks, not of functions */
 	__u8 distributions_live; /* they are made as they come, whatever the id */
-	__u8 attachments;   /* hits are counted for each attachment too */
+	__u8 attachments;        /* hits are counted for each attachment too */
 	__u8 pad[4];
 	__u64 slow_ns; /* 0: no step is counted as slow */
 };

@@ -17,6 +17,7 @@ static const struct {
 	  "show the steps that held their thread too long, why, and leak suspects" },
 	{ "record", cmd_record, "write every state change into a file, for later" },
 	{ "report", cmd_report, "show a recording: as tables, lines, or for Perfetto" },
+	{ "export", cmd_export, "serve metrics to Prometheus, of every CPython on the machine" },
 	{ "doctor", cmd_doctor, "say what can be traced here, how, and what is missing" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -5,6 +5,7 @@ import suite_budget
 import suite_core
 import suite_doctor
 import suite_errors
+import suite_export
 import suite_filters
 import suite_latency
 import suite_locals
@@ -22,9 +23,10 @@ PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor"
                    ("record", suite_record.run),
                    ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
                    ("ps_races", suite_ps_races.run), ("latency", suite_latency.run),
-                   ("top", suite_top.run))
+                   ("top", suite_top.run), ("export", suite_export.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
-        ("latency_once", suite_latency.run_once), ("top_once", suite_top.run_once))
+        ("latency_once", suite_latency.run_once), ("top_once", suite_top.run_once),
+        ("export_once", suite_export.run_once))
 
 
 class Job:

@@ -28,6 +28,12 @@ void complain(const char *format, ...)
 	fprintf(stderr, "genscope: %s\n", message);
 }
 
+void program_version(const char **version, const char **revision)
+{
+	*version = GENSCOPE_VERSION;
+	*revision = GENSCOPE_REVISION;
+}
+
 void print_version(void)
 {
 	printf("genscope %s (%s)\n", GENSCOPE_VERSION, GENSCOPE_REVISION);

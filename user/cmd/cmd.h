@@ -20,6 +20,7 @@ enum exit_status {
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void print_version(void);
+void program_version(const char **version, const char **revision); /* literals */
 
 /* Closes the output, says what failed to be written, and returns the exit status: `status` if nothing
  * did. A reader that went away (`| head`) is a normal end. `path` NULL is standard output. */
@@ -46,6 +47,7 @@ int cmd_top(int argc, char **argv);
 int cmd_latency(int argc, char **argv);
 int cmd_slow(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 
 #endif

@@ -50,6 +50,14 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 	return run->ops->record(run->ctx, bytes, size);
 }
 
+static void on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why)
+{
+	const struct run *run = ctx;
+
+	if (run->ops->target)
+		run->ops->target(run->ctx, pid, what, err, why);
+}
+
 static int attach_exe(struct run *run, char *why)
 {
 	struct image_file *image;
@@ -113,10 +121,11 @@ int run_open(struct run *run, struct session_options wanted)
 	wanted.kinds = options->kinds;
 	wanted.min_run_ns = options->min_run_ns;
 	wanted.min_suspended_ns = options->min_suspended_ns;
-	wanted.watch_exec = options->all || options->cgroup;
+	wanted.watch_exec = options->all || options->cgroup || (options->exe && wanted.own_probes);
 	wanted.stopped = on_stopped;
 	wanted.warn = on_warning;
 	wanted.record = on_record;
+	wanted.target = on_target;
 	wanted.ctx = run;
 	run->tells = wanted.tells ? wanted.tells : TELLS_EVERYTHING;
 	run->partial = (run->tells & TELLS_STATES) != TELLS_STATES;

@@ -182,11 +182,12 @@ static void attach_context(struct session *session, struct attachment *attachmen
 		else
 			absent = true;
 	}
-	if (absent)
+	if (absent && !attachment->image->no_usdt)
 		session_warn(session,
 			     "%s has no USDT probes (built without --with-dtrace): "
 			     "no gc, import or audit lines from it",
 			     attachment->image->path);
+	attachment->image->no_usdt |= absent;
 }
 
 /* From now on, or no more, its hits count: all its probes are there. */

@@ -85,7 +85,7 @@ int session_resume_process(struct session *session, pid_t pid, char *why)
 	return err;
 }
 
-static uint64_t cpu_ns_of(pid_t pid)
+uint64_t session_process_cpu_ns(pid_t pid)
 {
 	struct timespec used;
 	clockid_t clock;
@@ -95,7 +95,7 @@ static uint64_t cpu_ns_of(pid_t pid)
 	return (uint64_t)used.tv_sec * 1000000000ull + (uint64_t)used.tv_nsec;
 }
 
-int session_read_process(const struct session *session, pid_t pid, struct process_reading *out)
+int session_read_hits(const struct session *session, pid_t pid, struct process_reading *out)
 {
 	const struct attachment *attachment = attachment_of(session, pid);
 	const struct genscope_bpf__bss *bss = session->skeleton->bss;
@@ -107,9 +107,17 @@ int session_read_process(const struct session *session, pid_t pid, struct proces
 					__ATOMIC_RELAXED),
 		.stepped = __atomic_load_n(&bss->attachment_stepped[attachment->number],
 					   __ATOMIC_RELAXED),
-		.cpu_ns = cpu_ns_of(pid),
 	};
 	return 0;
+}
+
+int session_read_process(const struct session *session, pid_t pid, struct process_reading *out)
+{
+	int err = session_read_hits(session, pid, out);
+
+	if (!err)
+		out->cpu_ns = session_process_cpu_ns(pid);
+	return err;
 }
 
 uint64_t session_targets_cpu_ns(const struct session *session)
@@ -117,6 +125,6 @@ uint64_t session_targets_cpu_ns(const struct session *session)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < session->target_count; i++)
-		sum += cpu_ns_of(session->targets[i]);
+		sum += session_process_cpu_ns(session->targets[i]);
 	return sum;
 }

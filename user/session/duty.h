@@ -26,7 +26,12 @@ int session_resume_process(struct session *session, pid_t pid, char *why);
 struct process_reading {
 	uint64_t hits, stepped, cpu_ns;
 };
+/* Its hits alone, which costs no system call. */
+int session_read_hits(const struct session *session, pid_t pid, struct process_reading *out);
 int session_read_process(const struct session *session, pid_t pid, struct process_reading *out);
+
+/* Processor time of a process in nanoseconds, 0 when it is gone. */
+uint64_t session_process_cpu_ns(pid_t pid);
 
 /* Processor time of the targets that are alive, in nanoseconds. */
 uint64_t session_targets_cpu_ns(const struct session *session);

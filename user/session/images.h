@@ -29,7 +29,8 @@ struct image_file {
 	uint32_t first_site; /* index of its first site in the BPF array, once attached */
 	bool in_bpf;
 	struct image_file *same; /* an earlier one with the same build-id: BPF knows them as one */
-	bool musl; /* the C library that its process runs on; decides the thread-local storage */
+	bool musl;    /* the C library that its process runs on; decides the thread-local storage */
+	bool no_usdt; /* it was said that it has none */
 	double analysis_ms;
 };
 

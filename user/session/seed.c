@@ -22,9 +22,11 @@
 #include "session/seed_codes.h"
 #include "target/process.h"
 
-#define CACHE_BYTES          (8u << 20)
-#define BATCH                4096 /* objects entered between the two looks */
-#define ROUNDS_MAX           6    /* of looks at those objects on which map and memory differ */
+#define CACHE_BYTES (8u << 20)
+#define BATCH       4096 /* objects entered between the two looks */
+#define ROUNDS_MAX  6    /* of looks at those objects on which map and memory differ */
+#define BEGINNING_NS                                                                               \
+	2000000000ull /* a process that young may still be setting its interpreter up */
 #define PAUSE_NS             1000000ll /* before the first of them, doubled each time: 63 ms in all */
 /* Of the map, for objects older than the run: the rest is for those that are born in it. */
 #define SEEDS_SHARE(entries) ((entries) / 4 * 3)
@@ -191,6 +193,8 @@ static void seed_process(struct session *session, pid_t pid)
 	int err = open_view(session, pid, &view, why);
 
 	if (err == -ESRCH || err == -ENOENT) /* it ends, or has not begun */
+		return;
+	if (err && err != -EINTR && !process_is_older(pid, BEGINNING_NS)) /* likewise */
 		return;
 	if (err) {
 		session->seeded_in_part = true;

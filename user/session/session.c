@@ -189,6 +189,7 @@ int session_open(const struct session_options *options, struct session **out, ch
 		return -ENOMEM;
 	session->options = *options;
 	session->begin_ns = clock_now_ns();
+	session->paused = options->no_probes;
 	if (!session->options.tells)
 		session->options.tells = TELLS_EVERYTHING;
 	features_try(&session->features);

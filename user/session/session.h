@@ -41,13 +41,14 @@ struct session_options {
 	bool steps;         /* only outermost steps, whatever they await; goes with distributions */
 	bool survey;        /* session_survey() will be used: where objects are suspended is kept */
 	bool tasks;         /* distributions are of asyncio tasks, by row (struct task_record) */
+	bool no_probes; /* find the targets, and attach nothing */
 	bool own_probes; /* each process has probes of its own, and its hits are counted; --all too */
 	/* Times of functions are kept as long as the reader wants (session_forget_distributions), not up to a number
 	 * of functions. */
 	bool distributions_live;
-	uint64_t slow_ns; /* outermost steps as long as that are counted; 0: none */
-	bool makers;        /* keep which line made an object */
-	bool chains;        /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
+	uint64_t slow_ns;  /* outermost steps as long as that are counted; 0: none */
+	bool makers;       /* keep which line made an object */
+	bool chains;       /* tell of what a step awaits when it ends (TRANSITION_CHAIN) */
 	bool off_terminal; /* session_start_command(): /dev/null is what it has for a terminal */
 	bool suspects;     /* what was never awaited or never closed passes the filters */
 	unsigned

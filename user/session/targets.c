@@ -147,12 +147,23 @@ int session_attach_process(struct session *session, pid_t pid, char *why)
 	return target_add(session, pid);
 }
 
+/* Do these two hold the same interpreter? */
+static bool is_same_image(const struct image_file *a, const struct image_file *b)
+{
+	return a == b || (a->same ? a->same : a) == (b->same ? b->same : b);
+}
+
 int session_attach_image(struct session *session, struct image_file *image, char *why)
 {
 	pid_t *pids;
 	size_t count;
-	int err = attach_image(session, image, -1, why);
+	int err = 0;
 
+	if (session->options.own_probes) {
+		session->only = image;
+		return session_attach_all(session, NULL, why);
+	}
+	err = attach_image(session, image, -1, why);
 	if (err || process_list(&pids, &count))
 		return err;
 	for (size_t i = 0; i < count; i++) { /* those that run it already are targets now */
@@ -174,6 +185,11 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 
 	if (pid == getpid())
 		return -ENOENT;
+	if (session->only) {
+		err = images_of_process(&session->images, pid, &image, why);
+		if (err || !is_same_image(image, session->only))
+			return -ENOENT;
+	}
 	if (session->cgroup || session->options.own_probes)
 		return session_attach_process(session, pid, why);
 	err = images_of_process(&session->images, pid, &image, why);

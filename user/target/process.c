@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "target/proc_file.h"
 
@@ -224,4 +226,18 @@ int process_thread_name(pid_t pid, pid_t tid, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(text, "\n"), text);
 	free(text);
 	return 0;
+}
+
+bool process_is_older(pid_t pid, uint64_t ns)
+{
+	const uint64_t second_ns = 1000000000ull;
+	struct process_id id;
+	struct timespec now;
+	uint64_t now_ns, start_ns;
+
+	if (process_identify(pid, &id) || clock_gettime(CLOCK_BOOTTIME, &now))
+		return false;
+	now_ns = (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
+	start_ns = id.start_ticks * (second_ns / (uint64_t)sysconf(_SC_CLK_TCK));
+	return now_ns > start_ns + ns;
 }

@@ -23,6 +23,9 @@ int process_identify(pid_t pid, struct process_id *out);
 /* Whether that very process still runs: same start time, and neither zombie nor dead. */
 bool process_alive(const struct process_id *id);
 
+/* Has the process been there for that long? False also when it is gone. */
+bool process_is_older(pid_t pid, uint64_t ns);
+
 /* Start time and state letter out of the text of /proc/PID/stat; either may be NULL. -EINVAL. */
 int process_stat_parse(const char *text, size_t size, uint64_t *start_ticks, char *state);
 

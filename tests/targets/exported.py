@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Work of known numbers, then a pause in which the rest is alive: exported.py [ROUNDS]
+
+It says what it did as one line of JSON, and ends at the next line on standard input.
+"""
+
+import gc
+import json
+import sys
+import time
+import warnings
+
+import scope
+
+
+class Pause:
+    def __await__(self):
+        yield
+
+
+def numbers(n):
+    for i in range(n):
+        yield i
+
+
+async def child():
+    await Pause()
+    await Pause()
+
+
+async def parent():
+    await child()
+
+
+async def forgotten():
+    await Pause()
+
+
+async def blocking():
+    end = time.perf_counter() + 0.08
+    while time.perf_counter() < end:
+        pass
+    await Pause()
+
+
+async def ticks():
+    while True:
+        await Pause()
+        yield 1
+
+
+def drive(coroutine):
+    """To its end."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration:
+        pass
+
+
+def main(rounds):
+    collections = []
+    gc.callbacks.append(lambda phase, info: collections.append(phase) if phase == "stop" else None)
+    scope.barrier()
+    for _ in range(rounds):
+        list(numbers(10))
+        drive(parent())
+        forgotten()  # and dropped
+    for _ in range(3):
+        drive(blocking())
+        gc.collect()
+    waiting = [parent() for _ in range(5)]
+    for coroutine in waiting:
+        coroutine.send(None)
+    fresh = [numbers(1) for _ in range(4)]
+    agen = ticks()
+    step = agen.asend(None)
+    step.send(None)
+    print(json.dumps({
+        "run": {"numbers": 11 * rounds, "parent": 3 * rounds + 5, "child": 3 * rounds + 5, "blocking": 6},
+        "suspended": {"numbers": 10 * rounds, "parent": 2 * rounds, "child": 2 * rounds, "blocking": 3},
+        "start_delay": {"numbers": rounds, "parent": rounds + 5, "child": rounds + 5, "blocking": 3},
+        "lifetime": {"numbers": rounds, "parent": rounds, "child": rounds, "blocking": 3, "forgotten": rounds},
+        "objects": {"numbers": {"created": 4}, "parent": {"suspended": 5}, "child": {"suspended": 5},
+                    "ticks": {"running": 1}},
+        "never_awaited": {"forgotten": rounds, "parent": 0},
+        "slow": {"blocking": 3, "parent": 0},
+        "collections": len(collections),
+    }), flush=True)
+    sys.stdin.readline()
+    del waiting, fresh, step
+
+
+if __name__ == "__main__":
+    gc.disable()
+    warnings.simplefilter("ignore")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)

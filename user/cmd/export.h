@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GENSCOPE_CMD_EXPORT_H
+#define GENSCOPE_CMD_EXPORT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/options.h"
+#include "cmd/run.h"
+#include "model/exporter.h"
+#include "model/group.h"
+#include "model/select.h"
+#include "model/stream.h"
+#include "session/budget.h"
+#include "sink/prometheus.h"
+#include "target/service.h"
+
+/*
+ * What the files of `export` share. Two threads: the main one follows processes, records and budgets; the
+ * server's makes pages when they are asked for. Whatever either of them changes below it changes with
+ * the lock held; the main one does not hold it while it waits.
+ */
+
+#define EXPORT_LABELS_MAX    64
+#define EXPORT_ADDRESSES_MAX 16
+
+enum export_status {
+	STATUS_TRACED = 0,      /* with probes */
+	STATUS_PAUSED = 1,      /* without for a while, to keep the budget */
+	STATUS_UNPROBED = 2,    /* --no-probes */
+	STATUS_UNSUPPORTED = 3, /* a CPython that genscope does not know */
+	STATUS_FORBIDDEN = 4,   /* it may not be looked at */
+	STATUS_COUNT = 5,
+};
+
+/* A process that runs CPython, or did at the last scrape. */
+struct export_process {
+	pid_t pid;
+	uint8_t status; /* enum export_status */
+	char service[SERVICE_BYTES];
+	struct budget budget;
+	uint64_t hits;          /* at the last look */
+	uint64_t on_ns, off_ns; /* of its budget, at the last reading of its times */
+	/* what its memory told, where probes do not tell what is alive */
+	struct group_table *groups; /* NULL: nothing yet */
+	uint64_t cpu_ns;            /* when they were counted */
+};
+
+struct export_label {
+	char name[SERVICE_BYTES];
+	const char *glob;
+};
+
+struct export_run {
+	struct options options; /* first: the shared parsers' input */
+	const char *addresses[EXPORT_ADDRESSES_MAX];
+	size_t address_count;
+	const char *web_config, *user;
+	struct export_label labels[EXPORT_LABELS_MAX];
+	size_t label_count;
+	size_t max_series;
+	uint64_t over_ns, snapshot_ns;
+	double max_overhead;
+	bool no_probes, keep_privileges;
+
+	struct run run;
+	struct stream *stream;
+	struct selection selection;
+	const struct code *named; /* between on_code() and on_verdict() */
+	struct budget_costs costs;
+
+	pthread_mutex_t lock;
+	struct exporter *exporter;
+	struct export_process *processes;
+	size_t process_count, process_room;
+	uint64_t next_snapshot_ns, next_promotion_ns, next_budget_ns;
+	uint64_t past_on_ns, past_off_ns; /* of processes that have gone */
+	bool estimated;
+	int err;
+};
+
+/* --- export_targets.c: with the lock held --- */
+
+struct export_process *export_process_of(struct export_run *export, pid_t pid); /* NULL: unknown */
+/* A target came, went or was refused: session_options.target. */
+void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
+/* It executes something else: what its code objects counted is taken in, and they are forgotten. */
+void export_forget_codes(struct export_run *export, pid_t pid);
+/* Takes the probes of processes off, or puts them on again, so that each keeps the budget. */
+void export_keep_budgets(struct export_run *export, uint64_t now_ns);
+/* Has one of them taken so many traps just now that it has to be looked at often? */
+bool export_is_hot(struct export_run *export);
+/* By how much more than it was seen a process has done since this was asked last. */
+double export_scale_of(struct export_process *process);
+void export_free_processes(struct export_run *export);
+
+/* --- export_page.c --- */
+
+/* The page; takes the lock. 0, -ENOMEM. */
+int export_page(struct export_run *export, enum exposition_format format, struct buffer *body);
+/* What code objects have counted since the last time is taken in; with the lock held. */
+void export_read_code(struct export_run *export, uint32_t code, double scale);
+
+/* --- export_memory.c --- */
+
+/* Counts the objects of processes whose probes do not tell of them, out of their memory. Main thread, without
+ * the lock. */
+void export_look_at_memory(struct export_run *export, uint64_t now_ns);
+/* …and hands the counts to the exporter; with the lock held. */
+void export_add_memory(struct export_run *export, uint64_t now_ns);
+
+#endif

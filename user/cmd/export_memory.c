@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is alive in processes whose probes do not tell of it: read from their memory, at most every
+ * --snapshot-interval, and only of those that have used the processor since: nothing changes in the others.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+#include "cmd/export.h"
+#include "model/snapshot.h"
+#include "session/duty.h"
+#include "target/clock.h"
+
+#define CACHE_BYTES (4u << 20)
+
+static int on_object(void *ctx, const struct snapshot_object *object)
+{
+	return group_table_add(ctx, NULL, object);
+}
+
+static int count_objects(struct export_run *export, pid_t pid, struct group_table *groups)
+{
+	struct snapshot_options wanted = { .each = on_object, .ctx = groups };
+	struct snapshot *snapshot = NULL;
+	struct memory *memory = NULL;
+	struct remote remote = {};
+	char why[IMAGE_WHY_MAX];
+	struct image_file *image;
+	uint64_t bias;
+	int err = images_of_process(session_images(export->run.session), pid, &image, why);
+
+	if (!err)
+		err = image_bias(image, pid, &bias);
+	if (!err)
+		err = memory_open_process(pid, CACHE_BYTES, &memory);
+	if (!err)
+		err = remote_open(&remote, &image->interpreter, bias, memory, why);
+	if (!err)
+		err = snapshot_take(&remote, pid, &wanted, &snapshot, why);
+	snapshot_free(snapshot);
+	remote_close(&remote);
+	memory_close(memory);
+	return err;
+}
+
+static bool needs_a_look(const struct export_run *export, const struct export_process *process,
+			 uint64_t *cpu_ns)
+{
+	if (process->status != STATUS_PAUSED && process->status != STATUS_UNPROBED)
+		return false;
+	*cpu_ns = session_process_cpu_ns(process->pid);
+	(void)export;
+	return !process->groups || *cpu_ns != process->cpu_ns;
+}
+
+/* Reading takes milliseconds: only what is found out goes in with the lock held. */
+static void look_at(struct export_run *export, pid_t pid, uint64_t cpu_ns)
+{
+	struct group_table *groups;
+	struct export_process *process;
+	int err = group_table_new(&groups);
+
+	if (!err)
+		err = count_objects(export, pid, groups);
+	pthread_mutex_lock(&export->lock);
+	process = export_process_of(export, pid);
+	if (!err && process) {
+		group_table_free(process->groups);
+		process->groups = groups;
+		process->cpu_ns = cpu_ns;
+		groups = NULL;
+	}
+	pthread_mutex_unlock(&export->lock);
+	group_table_free(groups);
+	if (err == -ENOMEM)
+		export->err = err;
+}
+
+void export_look_at_memory(struct export_run *export, uint64_t now_ns)
+{
+	if (now_ns < export->next_snapshot_ns)
+		return;
+	export->next_snapshot_ns = now_ns + export->snapshot_ns;
+	/* only this thread adds and removes processes */
+	for (size_t i = 0; i < export->process_count && !stop_requested; i++) {
+		uint64_t cpu_ns;
+
+		if (needs_a_look(export, &export->processes[i], &cpu_ns))
+			look_at(export, export->processes[i].pid, cpu_ns);
+	}
+}
+
+void export_add_memory(struct export_run *export, uint64_t now_ns)
+{
+	for (size_t i = 0; i < export->process_count; i++) {
+		const struct export_process *process = &export->processes[i];
+		const struct group *groups;
+		size_t count;
+
+		if (!process->groups ||
+		    (process->status != STATUS_PAUSED && process->status != STATUS_UNPROBED))
+			continue;
+		groups = group_table_sorted(process->groups, &count);
+		for (size_t k = 0; groups && k < count; k++)
+			if (exporter_add_objects(export->exporter, process->service, groups[k].kind,
+						 groups[k].file, groups[k].qualname,
+						 groups[k].state, groups[k].count, 0, now_ns))
+				export->err = -ENOMEM;
+	}
+}

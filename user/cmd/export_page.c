@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What `export` answers when it is asked: everything is read at that moment.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/export.h"
+#include "session/survey.h"
+#include "target/clock.h"
+
+void export_read_code(struct export_run *export, uint32_t code, double scale)
+{
+	struct distributions now;
+
+	if (!session_distributions(export->run.session, code, &now))
+		exporter_read(export->exporter, code, &now, scale);
+}
+
+struct reading {
+	struct export_run *export;
+	struct export_process *process; /* of the last code */
+	double *scales;                 /* by index of process */
+};
+
+static void read_one(void *ctx, uint32_t code, uint32_t pid)
+{
+	struct reading *reading = ctx;
+	struct export_run *export = reading->export;
+	struct survey_counts counts;
+	double scale = 1;
+
+	if (!reading->process || (uint32_t)reading->process->pid != pid)
+		reading->process = export_process_of(export, (pid_t)pid);
+	if (reading->process)
+		scale = reading->scales[reading->process - export->processes];
+	export_read_code(export, code, scale);
+	/* of a process whose probes are off its memory tells more */
+	if (reading->process && reading->process->status == STATUS_TRACED &&
+	    !session_survey_counts(export->run.session, code, &counts))
+		exporter_set_objects(export->exporter, code, &counts);
+}
+
+static int read_all(struct export_run *export, struct survey *survey)
+{
+	struct reading reading = { .export = export };
+	int err;
+
+	reading.scales = calloc(export->process_count + 1, sizeof(*reading.scales));
+	if (!reading.scales)
+		return -ENOMEM;
+	for (size_t i = 0; i < export->process_count; i++)
+		reading.scales[i] = export_scale_of(&export->processes[i]);
+	survey->flags = SURVEY_COUNT;
+	err = session_survey(export->run.session, survey);
+	exporter_begin_objects(export->exporter);
+	if (!err) {
+		export_read_code(export, 0, 1);
+		exporter_each_code(export->exporter, read_one, &reading);
+		export_add_memory(export, survey->now_ns);
+	}
+	free(reading.scales);
+	return err;
+}
+
+static double duty_of(const struct export_run *export)
+{
+	uint64_t on_ns = export->past_on_ns, off_ns = export->past_off_ns;
+
+	for (size_t i = 0; i < export->process_count; i++) {
+		on_ns += export->processes[i].budget.on_ns;
+		off_ns += export->processes[i].budget.off_ns;
+	}
+	if (export->no_probes)
+		return 0;
+	return on_ns + off_ns ? (double)on_ns / (double)(on_ns + off_ns) : 1;
+}
+
+static void count_statuses(const struct export_run *export,
+			   struct prometheus_status statuses[STATUS_COUNT])
+{
+	static const char *const words[STATUS_COUNT] = {
+		[STATUS_TRACED] = "traced",           [STATUS_PAUSED] = "paused",
+		[STATUS_UNPROBED] = "unprobed",       [STATUS_UNSUPPORTED] = "unsupported",
+		[STATUS_FORBIDDEN] = "not_permitted",
+	};
+
+	for (int status = 0; status < STATUS_COUNT; status++)
+		statuses[status] = (struct prometheus_status){ .status = words[status] };
+	for (size_t i = 0; i < export->process_count; i++)
+		statuses[export->processes[i].status].targets++;
+}
+
+static void describe(const struct export_run *export, const struct survey *survey,
+		     struct prometheus_self *self)
+{
+	struct session_stats stats;
+
+	session_stats(export->run.session, &stats);
+	self->lost = (struct loss){ .ring = stats.value[STAT_LOST_RING],
+				    .map_full = stats.value[STAT_LOST_MAP_FULL],
+				    .fault = stats.value[STAT_LOST_FAULT] + stats.missed };
+	self->anomalies = stats.value[STAT_ANOMALIES];
+	self->hits = stats.value[STAT_HITS] + stats.value[STAT_UNWATCHED];
+	self->probe_seconds =
+		((double)self->hits * (double)export->costs.hit_ns +
+		 (double)stats.value[STAT_STEPPED] * (double)export->costs.stepped_ns) /
+		1e9;
+	self->duty_ratio = duty_of(export);
+	self->state_map_entries = survey->objects;
+	self->overflow = exporter_overflow(export->exporter);
+	self->up = !export->err;
+	self->estimated = export->estimated;
+	self->probes = !export->no_probes;
+	self->now_ns = survey->now_ns;
+	self->start_ns = export->run.start_ns;
+	self->realtime_offset_ns = clock_realtime_offset_ns();
+	program_version(&self->version, &self->revision);
+}
+
+int export_page(struct export_run *export, enum exposition_format format, struct buffer *body)
+{
+	struct prometheus_status statuses[STATUS_COUNT];
+	struct prometheus_self self = { .statuses = statuses, .status_count = STATUS_COUNT };
+	struct exporter_page page = {};
+	struct survey survey = {};
+	int err;
+
+	pthread_mutex_lock(&export->lock);
+	err = read_all(export, &survey);
+	if (!err) {
+		exporter_promote(export->exporter, survey.now_ns);
+		count_statuses(export, statuses);
+		describe(export, &survey, &self);
+		err = exporter_collect(export->exporter, &page);
+	}
+	if (!err)
+		err = prometheus_page(format, &self, &page, body);
+	if (!err)
+		exporter_scraped(export->exporter);
+	free(page.at);
+	pthread_mutex_unlock(&export->lock);
+	return err;
+}
