@@ -259,7 +259,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
 
   make unit        unit tests under ASan and UBSan, no root
   make layouts     the tables of offsets against the headers and the memory of each test interpreter
-  make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k TLS' for a part
+  make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k tls' for a part
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope

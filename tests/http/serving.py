@@ -132,7 +132,7 @@ class Authority:
     def __init__(self, directory, name="ca"):
         self.base = os.path.join(directory, name)
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", f"/CN={name}", "-keyout", self.base + ".key", "-out", self.base + ".crt")
+                "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign", "-keyout", self.base + ".key", "-out", self.base + ".crt")
 
     @property
     def crt(self):
@@ -143,7 +143,9 @@ class Authority:
         openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={os.path.basename(path)}", "-keyout", path + ".key",
                 "-out", path + ".csr")
         with open(path + ".ext", "w", encoding="ascii") as ext:
-            ext.write(f"subjectAltName={san}\nextendedKeyUsage={purpose}\n")
+            # Python 3.13 is as strict as RFC 5280
+            ext.write(f"subjectAltName={san}\nextendedKeyUsage={purpose}\nbasicConstraints=CA:FALSE\n"
+                      "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
         openssl("x509", "-req", "-in", path + ".csr", "-CA", self.crt, "-CAkey", self.base + ".key", "-days", "2",
                 "-CAcreateserial", "-extfile", path + ".ext", "-out", path + ".new")
         os.rename(path + ".new", path + ".crt")
