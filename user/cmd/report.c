@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/report_page.h"
 #include "model/recorded.h"
 #include "model/replay.h"
 #include "model/select.h"
@@ -38,7 +39,9 @@ struct report {
 	struct writer writer, perfetto_writer;
 	struct ps_style style;
 	struct sink sink;
-	struct sink *perfetto;      /* NULL: no such file is wanted */
+	struct sink *perfetto; /* NULL: no such file is wanted */
+	struct report_page page;
+	struct progress progress;
 	struct loss lost;           /* told while it was recorded */
 	uint64_t first_ns, last_ns; /* of events */
 	uint64_t events, filtered;
@@ -104,7 +107,10 @@ static int on_event(void *ctx, const struct event *event)
 		report->sink.ops->event(&report->sink, event);
 	if (report->perfetto)
 		report->perfetto->ops->event(report->perfetto, event);
-	return report->writer.error ? report->writer.error : report->perfetto_writer.error;
+	report_page_event(&report->page, event);
+	if (report->writer.error)
+		return report->writer.error;
+	return report->perfetto_writer.error;
 }
 
 /* --- the recording --- */
@@ -160,6 +166,7 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 
 	if (err)
 		return err;
+	progress_tick(&report->progress, replay_state(report->replay)->bytes);
 	if ((head->type == RECORD_LOCALS || head->type == RECORD_VARIABLES) &&
 	    !(report->options.json && recorded_wanted(report->recorded)->locals_rate))
 		return 0; /* nobody shows them */
@@ -177,6 +184,7 @@ static void on_loss(struct report *report, const struct recording_loss *loss)
 		report->sink.ops->lost(&report->sink, loss->ts_ns, &since);
 	if (report->perfetto)
 		report->perfetto->ops->lost(report->perfetto, loss->ts_ns, &since);
+	report_page_lost(&report->page, loss->ts_ns, &since);
 }
 
 static int on_table(void *ctx, uint32_t kind, const void *bytes, size_t size)
@@ -337,6 +345,23 @@ static void print_rest(struct report *report, const struct summary *summary)
 		      summary->coverage);
 }
 
+static int finish_page(struct report *report, const struct summary *summary)
+{
+	struct latency *table;
+	int err;
+
+	if (!report->page.sink)
+		return 0;
+	err = latency_new(&table, LATENCY_BY_FUNCTION);
+	if (err)
+		return err;
+	err = collect(report, table);
+	if (!err)
+		report_page_end(&report->page, report->recorded, table, summary);
+	latency_free(table);
+	return err;
+}
+
 static int finish(struct report *report)
 {
 	char coverage[REPLAY_WHY_MAX + 64];
@@ -357,7 +382,7 @@ static int finish(struct report *report)
 		print_rest(report, &summary);
 	if (report->perfetto)
 		report->perfetto->ops->end(report->perfetto, &summary);
-	return 0;
+	return finish_page(report, &summary);
 }
 
 /* --- the run --- */
@@ -404,7 +429,9 @@ static int open_all(struct report *report)
 	sink_init(&report->sink, options->json ? &sink_json : &sink_text, &report->writer,
 		  report->style.color);
 	report->sink.realtime_offset_ns = replay_about(report->replay)->realtime_offset_ns;
-	return report->perfetto_path ? open_perfetto(report) : EXIT_DONE;
+	if (report->perfetto_path && open_perfetto(report))
+		return EXIT_FAILED;
+	return report_page_open(&report->page, report->path, replay_about(report->replay), options);
 }
 
 static int report_main(struct report *report)
@@ -417,8 +444,10 @@ static int report_main(struct report *report)
 
 	if (status)
 		return status;
+	progress_begin(&report->progress, report->path, report->options.quiet);
 	err = replay_run(report->replay, &callbacks);
 	state = replay_state(report->replay);
+	progress_end(&report->progress);
 	if (report->writer.error || report->perfetto_writer.error)
 		return EXIT_DONE; /* told when they are closed */
 	if (!err || *state->why)
@@ -435,7 +464,7 @@ static int report_main(struct report *report)
 
 /* --- options --- */
 
-enum { OPTION_PERFETTO = 0x500 };
+enum { OPTION_PERFETTO = 0x500, OPTION_HTML };
 
 static bool is_standard_output(const char *path)
 {
@@ -456,6 +485,14 @@ static error_t check(struct argp_state *state)
 	if (table->by == LATENCY_BY_TASK)
 		return options_error(state, "--by task: a recording does not tell tasks apart: use "
 					    "genscope latency");
+	if (report->page.path && is_standard_output(report->page.path) &&
+	    is_standard_output(report->options.output))
+		return options_error(state, "--html -: the report goes to standard output: "
+					    "give it another place with -o");
+	if (report->page.path && report->perfetto_path &&
+	    !strcmp(report->page.path, report->perfetto_path))
+		return options_error(state, "--html and --perfetto: both go to %s: give them two",
+				     report->page.path);
 	if (!table->limit_given)
 		table->order.limit = table->metric_given ? ROWS_OF_ONE : ROWS_OF_ALL;
 	return 0;
@@ -476,6 +513,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_PERFETTO:
 		report->perfetto_path = arg;
 		return 0;
+	case OPTION_HTML:
+		report->page.path = arg;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (report->path)
 			return options_error(state, "'%s': one recording at a time", arg);
@@ -490,6 +530,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option report_options[] = {
 	{ "perfetto", OPTION_PERFETTO, "FILE", 0,
 	  "also write a trace for ui.perfetto.dev and chrome://tracing", 5 },
+	{ "html", OPTION_HTML, "FILE", 0,
+	  "also write a page for a browser: timeline, await chains, distributions, all in one file",
+	  5 },
 	{ 0 },
 };
 
@@ -521,6 +564,7 @@ static int close_all(struct report *report, int status)
 	}
 	if (report->perfetto_writer.buffer)
 		status = close_output(&report->perfetto_writer, report->perfetto_path, status);
+	status = report_page_close(&report->page, status);
 	if (report->writer.buffer)
 		status = close_output(&report->writer, report->options.output, status);
 	stream_free(report->stream);

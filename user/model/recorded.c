@@ -9,12 +9,14 @@
 
 struct process {
 	uint32_t pid;
+	uint32_t image; /* index of its interpreter */
 	char *name;
 };
 
 struct recorded {
 	struct recording_wanted wanted;
 	struct interpreter *images[IMAGES_MAX];
+	char versions[IMAGES_MAX][sizeof(((struct recording_image *)0)->version) + 1];
 	struct process *processes;
 	size_t process_count;
 };
@@ -57,6 +59,7 @@ static int add_image(struct recorded *recorded, const struct recording_image *im
 
 	if (image->index >= IMAGES_MAX)
 		return 0;
+	memcpy(recorded->versions[image->index], image->version, sizeof(image->version));
 	interpreter = calloc(1, sizeof(*interpreter));
 	if (!interpreter)
 		return -ENOMEM;
@@ -104,6 +107,7 @@ static int add_process(struct recorded *recorded, const struct recording_process
 	}
 	free(known->name);
 	known->name = name;
+	known->image = process->image;
 	return 0;
 }
 
@@ -137,4 +141,20 @@ const char *recorded_process_name(const struct recorded *recorded, uint32_t pid)
 		if (recorded->processes[i].pid == pid)
 			return *recorded->processes[i].name ? recorded->processes[i].name : NULL;
 	return NULL;
+}
+
+bool recorded_process_at(const struct recorded *recorded, size_t index,
+			 struct recorded_process *out)
+{
+	const struct process *process;
+	const char *version;
+
+	if (index >= recorded->process_count)
+		return false;
+	process = &recorded->processes[index];
+	version = process->image < IMAGES_MAX ? recorded->versions[process->image] : "";
+	*out = (struct recorded_process){ .pid = process->pid,
+					  .name = *process->name ? process->name : NULL,
+					  .version = *version ? version : NULL };
+	return true;
 }

@@ -2,6 +2,7 @@
 #ifndef GENSCOPE_MODEL_RECORDED_H
 #define GENSCOPE_MODEL_RECORDED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,14 @@ const struct interpreter *recorded_image(const struct recorded *recorded, uint32
 
 /* "python3 /srv/app.py", or what else a process was called last; NULL: not known. */
 const char *recorded_process_name(const struct recorded *recorded, uint32_t pid);
+
+/* All processes that were told of, in the order they came: pids, and the versions of their interpreters
+ * ("3.11.2"; NULL: not known). False: there are no more. */
+struct recorded_process {
+	uint32_t pid;
+	const char *name, *version; /* borrowed; NULL: not known */
+};
+bool recorded_process_at(const struct recorded *recorded, size_t index,
+			 struct recorded_process *out);
 
 #endif
