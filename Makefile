@@ -129,6 +129,12 @@ $(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/bench/floor.skel.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(COMPILE) $(CFLAGS) $(LDFLAGS) $< -lbpf -lelf -lz -o $@
 
+# A recording of any length, to read.
+$(BUILD)/bench/film: tests/bench/film.c $(BUILD)/obj/user/model/recording.o $(BUILD)/obj/user/model/recording_format.o
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) $(CFLAGS) $(LDFLAGS) $^ -lz -o $@
+
 # Rewritten only when what it says changes, so that another libbpf, compiler or version rebuilds everything.
 $(BUILD)/toolchain: FORCE
 	@tests/setup/deps.sh missing build
@@ -222,7 +228,7 @@ live: all
 	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
 
 # BENCH is what tests/bench/run.py is told besides: make bench BENCH='-k 3.14 -w echo'
-bench: all $(BUILD)/bench/floor
+bench: all $(BUILD)/bench/floor $(BUILD)/bench/film
 	@tests/setup/deps.sh install bench || echo 'make bench: going on without bpftrace' >&2
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
 	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --floor $(BUILD)/bench/floor \

@@ -95,3 +95,28 @@ Test(recorded, knows_what_was_asked_for)
 	cr_expect_eq(recorded_wanted(recorded)->locals_rate, 3);
 	recorded_free(recorded);
 }
+
+Test(recorded, lists_processes_with_the_versions_of_their_interpreters)
+{
+	struct recorded *recorded = begin();
+	struct recorded_process process;
+	struct {
+		struct recording_process about;
+	} second = { .about = { .process = 2, .pid = 8, .image = 3, .comm = "worker" } };
+
+	cr_expect_not(recorded_process_at(recorded, 0, &process));
+	add_process(recorded, 7, "python3", "python3 a.py", 12);
+	cr_assert_eq(recorded_add(recorded, TABLE_PROCESS, &second, sizeof(second)), 0);
+	cr_assert_eq(add_image(recorded, 3, 0x030b02f0, false, 0), 0);
+	cr_assert(recorded_process_at(recorded, 0, &process));
+	cr_expect_eq(process.pid, 7);
+	cr_expect_str_eq(process.name, "python3 a.py");
+	cr_expect_null(process.version, "of its image nothing was told");
+	cr_assert(recorded_process_at(recorded, 1, &process));
+	cr_expect_eq(process.pid, 8);
+	cr_expect_str_eq(process.name, "worker");
+	/* as long as its field, and not ended there */
+	cr_expect_str_eq(process.version, "xxxxxxxxxxxxxxxxxxxxxxxx");
+	cr_expect_not(recorded_process_at(recorded, 2, &process));
+	recorded_free(recorded);
+}

@@ -31,9 +31,7 @@ int flame_new(uint32_t nodes, struct flame **out)
 		return -ENOMEM;
 	}
 	flame->nodes[FLAME_ROOT].function = FLAME_NO_FUNCTION;
-	flame->nodes[FLAME_OTHER] =
-		(struct flame_node){ .function = FLAME_NO_FUNCTION, .depth = 1 };
-	flame->count = 2;
+	flame->count = 1;
 	*out = flame;
 	return 0;
 }
@@ -79,44 +77,44 @@ static int grow(struct flame *flame)
 	flame->nodes = nodes;
 	flame->slots = slots;
 	flame->room = room;
-	for (uint32_t i = FLAME_OTHER + 1; i < flame->count; i++)
+	for (uint32_t i = FLAME_ROOT + 1; i < flame->count; i++)
 		*slot_of(flame, nodes[i].parent, nodes[i].function) = i;
+	return 0;
+}
+
+static int add(struct flame *flame, uint32_t parent, uint32_t function, uint32_t *out)
+{
+	if (flame->count == flame->room && grow(flame))
+		return -ENOMEM;
+	*out = flame->count++;
+	*slot_of(flame, parent, function) = *out;
+	flame->nodes[*out] = (struct flame_node){ .parent = parent,
+						  .function = function,
+						  .depth = flame->nodes[parent].depth + 1 };
 	return 0;
 }
 
 int flame_find(struct flame *flame, uint32_t parent, uint32_t function, uint32_t *out)
 {
-	uint32_t *slot;
+	const struct flame_node *under = &flame->nodes[parent];
 
-	*out = FLAME_OTHER;
-	if (parent == FLAME_OTHER) {
+	*out = parent;
+	if (parent != FLAME_ROOT && under->function == FLAME_NO_FUNCTION) {
 		flame->others++;
 		return 0;
 	}
-	if (flame->nodes[parent].depth == FLAME_DEPTH_MAX) {
+	if (under->depth == FLAME_DEPTH_MAX) {
 		flame->too_deep++;
-		*out = parent;
 		return 0;
 	}
-	slot = slot_of(flame, parent, function);
-	if (!*slot && flame->count >= flame->limit) {
-		flame->others++;
+	*out = *slot_of(flame, parent, function);
+	if (*out)
 		return 0;
-	}
-	if (!*slot && flame->count == flame->room) {
-		if (grow(flame))
-			return -ENOMEM;
-		slot = slot_of(flame, parent, function);
-	}
-	if (!*slot) {
-		*slot = flame->count++;
-		flame->nodes[*slot] =
-			(struct flame_node){ .parent = parent,
-					     .function = function,
-					     .depth = flame->nodes[parent].depth + 1 };
-	}
-	*out = *slot;
-	return 0;
+	if (flame->count < flame->limit)
+		return add(flame, parent, function, out);
+	flame->others++;
+	*out = *slot_of(flame, parent, FLAME_NO_FUNCTION);
+	return *out ? 0 : add(flame, parent, FLAME_NO_FUNCTION, out);
 }
 
 void flame_step(struct flame *flame, uint32_t node)

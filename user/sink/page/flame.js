@@ -7,7 +7,7 @@ for (let i = 1; i < flame.parent.length; i++) flameChildren[flame.parent[i]].pus
 
 function flameName(node) {
   if (node === 0) return "everything";
-  return flame.function[node] < 0 ? "chains that are not told apart" : functions[flame.function[node]].name;
+  return flame.function[node] < 0 ? "others, not told apart" : functions[flame.function[node]].name;
 }
 
 class FlameGraph {
@@ -32,6 +32,13 @@ class FlameGraph {
   label(node) {
     const parts = node ? `, ${percent(this.total[node], this.total[0])} of all, ${duration(this.own[node])} by itself` : "";
     return `${flameName(node)}: ${duration(this.total[node])}${parts}; ${plural(this.all[node], this.words.one, this.words.many)}`;
+  }
+
+  /** Of a name that does not fit, its last part: "Service.handler" is "handler". */
+  shortLabel(node, pixels) {
+    const name = flameName(node);
+    if (pixels < 14) return "";
+    return name.length * 7 > pixels ? name.slice(name.lastIndexOf(".") + 1) : name;
   }
 
   /** What is wide enough to be seen, as [node, depth, left, width] of 1. */
@@ -64,7 +71,7 @@ class FlameGraph {
       class: `flame-node${of ? "" : " unnamed"}${above ? " above" : ""}${width * this.box.clientWidth < 14 ? " narrow" : ""}`,
       role: "treeitem", tabindex: node === this.focused ? 0 : -1, title: this.label(node), "aria-label": this.label(node),
       "aria-level": depth + 1, "data-node": node,
-    }, width * this.box.clientWidth < 14 ? "" : flameName(node));
+    }, this.shortLabel(node, width * this.box.clientWidth));
     out.style.left = `${100 * left}%`;
     out.style.width = `${100 * width}%`;
     out.style.top = `${depth * FLAME_ROW}px`;
@@ -167,7 +174,7 @@ function startFlames() {
   byId("flame-search").addEventListener("input", later(120, seek));
   new ResizeObserver(later(150, () => { run.draw(); wait.draw(); })).observe(byId("flames"));
   const notes = ["A wait is counted once, with the innermost object that awaited, and only if it ended while this was recorded."];
-  if (flame.others) notes.push(`${plural(flame.others, "step")} of chains beyond the first ${count(flame.parent.length)} are not told apart.`);
+  if (flame.others) notes.push(`There were more chains than are kept: ${plural(flame.others, "step is", "steps are")} counted as “others”.`);
   if (flame.too_deep) notes.push(`${plural(flame.too_deep, "step is", "steps are")} nested too deep, and counted with the innermost that is shown.`);
   byId("flame-notes").textContent = notes.join(" ");
 }

@@ -68,8 +68,9 @@ function longestInView(most) {
       if (steps.begin[i] + steps.length[i] < view.from) continue;
       shown++;
       if (found.length === most && steps.length[i] <= steps.length[found[most - 1]]) continue;
-      found.splice(found.length === most ? most - 1 : found.length, 1, i);
-      found.sort((a, b) => steps.length[b] - steps.length[a]);
+      let at = Math.min(found.length, most - 1);
+      for (; at > 0 && steps.length[found[at - 1]] < steps.length[i]; at--) found[at] = found[at - 1];
+      found[at] = i;
     }
     for (let i = lowerBound(bands.begin, view.from - bands.width, lane.bands, lane.bandsTo);
       i < lane.bandsTo && bands.begin[i] < view.to; i++) merged += bands.count[i];
@@ -301,7 +302,7 @@ function drawLegend() {
       box(() => painter.fill(-1))(pen);
       pen.fillStyle = painter.hatch;
       pen.fillRect(0, 0, 18, 12);
-    }, "many short steps as one; click to look closer"));
+    }, "many short steps, as one"));
   for (const type of [0, 1, 2])
     if (marks.type.includes(type)) draws.push(sample(box(() => painter.marks[type]), MARK_NAMES[type]));
   if (data.losses.length) draws.push(sample(box(() => painter.colors["bad-line"]), "events were lost"));

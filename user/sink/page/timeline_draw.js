@@ -12,10 +12,14 @@ const view = {
   selected: -1, // a step
 };
 
+/** Process by process, the main thread first, then the busiest. */
+const shownTracks = [...tracks].sort((a, b) =>
+  a.pid - b.pid || (b.tid === b.pid) - (a.tid === a.pid) || b.busy - a.busy || a.tid - b.tid);
+
 /** Where each track is. Returns the height of all. */
 function layOut() {
   let y = 4;
-  for (const track of tracks) {
+  for (const track of shownTracks) {
     const rows = track.lanes.reduce((most, lane) => Math.max(most, lane.depth + 1), 0);
     track.y = y;
     track.rowsY = y + HEAD + (track.marks.length ? MARK_ROW : 0);
@@ -206,7 +210,7 @@ function paintTimeline(pen) {
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   paintGrid(pen, pixels);
-  for (const track of tracks) {
+  for (const track of shownTracks) {
     if (track.end - view.top < 0 || track.y - view.top > view.height) continue;
     if (!track.lanes.length && !track.marks.length) continue;
     paintTrackHead(pen, track);
