@@ -7,6 +7,7 @@ import suite_doctor
 import suite_errors
 import suite_export
 import suite_filters
+import suite_html
 import suite_latency
 import suite_locals
 import suite_ps
@@ -26,7 +27,7 @@ PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor"
                    ("top", suite_top.run), ("export", suite_export.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
         ("latency_once", suite_latency.run_once), ("top_once", suite_top.run_once),
-        ("export_once", suite_export.run_once))
+        ("export_once", suite_export.run_once), ("html", suite_html.run))
 
 
 class Job:

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libcap-ng-dev libseccomp-dev pkg-config git python3"
 lint_packages="clang-format clang-tidy"
 bench_packages="bpftrace"
-check_packages="curl openssl prometheus python3-prometheus-client tmux libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates"
+check_packages="curl openssl prometheus python3-prometheus-client tmux libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates chromium chromium-driver"
 
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
 gave_up=$here/../../build/no-backports

@@ -66,7 +66,7 @@ function drawFacts() {
   const { gc, imports, audits } = data.summary;
   fact("Also seen", gc + imports + audits
     ? `${plural(gc, "garbage collection")}, ${plural(imports, "import")}, ${plural(audits, "audit event")}`
-    : "no garbage collections, imports or audit events (record has --gc, --imports and --audit for them)");
+    : "no garbage collections, imports or audit events (record --context=gc,import,audit has them)");
 }
 
 function drawOverview() {

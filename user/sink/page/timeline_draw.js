@@ -55,7 +55,7 @@ const painter = {
     if (index < 0) return this.dark ? "#8a95a3" : "#c3cad4";
     const hue = functions[index].hue;
     let color = this.fills.get(hue);
-    if (!color) this.fills.set(hue, (color = this.dark ? `hsl(${hue} 44% 62%)` : `hsl(${hue} 58% 78%)`));
+    if (!color) this.fills.set(hue, (color = this.dark ? `hsl(${hue} 46% 67%)` : `hsl(${hue} 58% 78%)`));
     return color;
   },
 };
