@@ -231,7 +231,7 @@ live: all
 bench: all $(BUILD)/bench/floor $(BUILD)/bench/film
 	@tests/setup/deps.sh install bench || echo 'make bench: going on without bpftrace' >&2
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
-	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --floor $(BUILD)/bench/floor \
+	@$(PYTHON) tests/bench/run.py --genscope $(BUILD)/genscope --floor $(BUILD)/bench/floor --film $(BUILD)/bench/film \
 	    --interpreters $(BUILD)/interpreters.tsv --json $(BUILD)/bench.json $(BENCH)
 
 format:

@@ -16,6 +16,7 @@ import types
 import figures
 import goals
 import life
+import page
 import pairs
 import ps
 import slots
@@ -29,10 +30,11 @@ PS_BY_DEFAULT = "3.14"      # it takes a minute, and the others differ little
 
 
 def arguments():
-    names = [mode.name for mode in all_modes()] + ["life", "ps"]
+    names = [mode.name for mode in all_modes()] + ["life", "ps", "page"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genscope", required=True)
     parser.add_argument("--floor", required=True, help="the empty BPF programs, built by make bench")
+    parser.add_argument("--film", required=True, help="what writes recordings, built by make bench")
     parser.add_argument("--interpreters", required=True, help="a list made by tests/interpreters.sh")
     parser.add_argument("--json", default="build/bench.json", metavar="FILE")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="of each mode with each workload, at most")
@@ -63,7 +65,7 @@ def sites_of(genscope, binary, root):
 def chosen_modes(args, workload):
     modes = all_modes()
     if args.m:
-        return [mode for mode in modes if mode.name in (*args.m, "floor")] if set(args.m) - {"life", "ps"} else []
+        return [mode for mode in modes if mode.name in (*args.m, "floor")] if set(args.m) - {"life", "ps", "page"} else []
     return [mode for mode in modes if mode.everywhere or workload in WITH_EVERY_MODE]
 
 
@@ -126,11 +128,13 @@ def main():
         for name, binary, root in chosen:
             rows[name] = measure_interpreter(args, name, (binary, root), budget, folder)
     judged = goals.judge({name: row.get("workloads", {}) for name, row in rows.items()})
+    pages = page.measure(args.genscope, args.film) if not args.m or "page" in args.m else None
+    page.report(pages)
     goals.report(judged)
     print("\n" + table.LEGEND, end="")
     os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
     with open(args.json, "w") as file:
-        json.dump({"load": os.getloadavg(), "interpreters": rows, "goals": judged}, file, indent=1)
+        json.dump({"load": os.getloadavg(), "interpreters": rows, "page": pages, "goals": judged}, file, indent=1)
     print(f"JSON: {args.json}; {time.monotonic() - start:.0f} s", flush=True)
 
 

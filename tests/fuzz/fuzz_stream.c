@@ -8,6 +8,7 @@
 #include "model/names.h"
 #include "model/stream.h"
 #include "python/layouts.h"
+#include "sink/html.h"
 #include "sink/perfetto.h"
 #include "sink/sink.h"
 
@@ -20,7 +21,7 @@
 #define RECORD_MAX 8192
 
 struct fed {
-	struct sink *sinks[3];
+	struct sink *sinks[4];
 	uint64_t transitions, contexts;
 };
 
@@ -49,7 +50,7 @@ static int on_event(void *ctx, const struct event *event)
 		if (event->type > EVENT_AUDIT || strlen(event->name) >= CONTEXT_NAME_BYTES)
 			abort();
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		fed->sinks[i]->ops->event(fed->sinks[i], event);
 	return 0;
 }
@@ -167,8 +168,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct writer writer;
 	struct sink text, json;
-	struct sink *perfetto;
+	struct sink *perfetto, *html;
 	struct perfetto_options slow = { .slow_ns = 1000 };
+	struct html_options page = {};
 	struct summary summary = { .coverage = "full" };
 	struct fed fed = { .sinks = { &text, &json } };
 	struct interpreter interpreter;
@@ -197,14 +199,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	sink_init(&json, &sink_json, &writer, false);
 	if (perfetto_new(&slow, &writer, &perfetto))
 		abort();
+	if (html_new(&page, &writer, &html))
+		abort();
 	fed.sinks[2] = perfetto;
+	fed.sinks[3] = html;
 	records = feed_all(stream, bytes, size);
 	counts = stream_counts(stream);
 	if (counts->transitions != fed.transitions || counts->contexts != fed.contexts ||
 	    fed.transitions + fed.contexts + counts->bad + counts->filtered > records)
 		abort();
 	perfetto->ops->end(perfetto, &summary);
-	if (perfetto_free(perfetto))
+	html->ops->end(html, &summary);
+	if (perfetto_free(perfetto) || html_free(html))
 		abort();
 	stream_free(stream);
 	writer_close(&writer);

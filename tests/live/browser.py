@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -34,7 +35,7 @@ class Browser:
     def __init__(self, width=1280, height=900):
         self.profile = tempfile.mkdtemp(prefix="genscope-browser-")
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, text=True, env={**os.environ, "HOME": self.profile})
+                                       stdin=subprocess.DEVNULL, text=True, start_new_session=True, env={**os.environ, "HOME": self.profile})
         self.session = None
         try:
             self.root = f"http://127.0.0.1:{self.port()}"
@@ -126,7 +127,10 @@ class Browser:
                 self.call("DELETE", "")
             except (BrowserError, OSError):
                 pass
-        self.driver.terminate()
+        try:
+            os.killpg(self.driver.pid, signal.SIGKILL)  # with what it has started, should that still run
+        except ProcessLookupError:
+            pass
         self.driver.wait()
         shutil.rmtree(self.profile, ignore_errors=True)
 

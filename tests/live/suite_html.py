@@ -265,6 +265,9 @@ def empty(ctx, interp):
         check(status == expected and len(said) == 1 and said[0].startswith("genscope: "), f"{words}: {status}, {said}")
     status, text, said = report(ctx, path, "--html", "-", "-o", os.devnull)
     check(status == 0 and not said and text.startswith("<!DOCTYPE html>"), f"--html -: {status}, {said}")
+    check("only some functions or files were recorded" in text, "the recorder's filter is not told")
+    text = report(ctx, path, "--html", "-", "-o", os.devnull, "-k", "coroutine", "-f", "a<b")[1]
+    check('recorded; only kinds coroutine; only functions a\\u003cb"' in text, "the report's filters are not told")
     status, _, said = report(ctx, path, "--html", out)
     check(status == 0 and not said, f"report ended with {status}: {said}")
     if missing():

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/report_page.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,20 +20,53 @@
 
 /* --- the page --- */
 
-/* What of the recording is asked for, in words; "": everything. */
-static void describe_filters(const struct options *options, char *out, size_t size)
-{
-	size_t used = 0;
+struct words {
+	char *out;
+	size_t size, used;
+};
 
-	*out = 0;
+static void say(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct words *words, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	if (words->used >= words->size)
+		return;
+	va_start(args, format);
+	length = vsnprintf(words->out + words->used, words->size - words->used, format, args);
+	va_end(args);
+	words->used += length > 0 ? (size_t)length : 0;
+}
+
+/* What was not asked for, of the recorder or now, is not on the page; nothing: it is everything. */
+static void describe_filters(const struct options *options, const struct recording_wanted *wanted,
+			     struct words *words)
+{
+	const char *before = "only kinds ";
+
+	if (wanted->code_filters)
+		say(words, "only some functions or files were recorded; ");
+	if (wanted->min_run_ns || wanted->min_suspended_ns)
+		say(words, "only long steps or waits were recorded; ");
+	for (uint8_t kind = KIND_GENERATOR; kind < KIND_COUNT; kind++) {
+		unsigned recorded = wanted->kinds ? wanted->kinds : ALL_KINDS;
+
+		if ((options->kinds & recorded & ALL_KINDS) == ALL_KINDS ||
+		    !(options->kinds & recorded & 1u << kind))
+			continue;
+		say(words, "%s%s", before, name_of_kind(kind));
+		before = ", ";
+	}
+	if (*before == ',')
+		say(words, "; ");
 	if (options->function_glob)
-		used += (size_t)snprintf(out, size, "--function %s ", options->function_glob);
-	if (options->file_glob && used < size)
-		used += (size_t)snprintf(out + used, size - used, "--file %s ", options->file_glob);
-	for (uint8_t kind = KIND_GENERATOR; kind < KIND_COUNT; kind++)
-		if (options->kinds != ALL_KINDS && options->kinds & 1u << kind && used < size)
-			used += (size_t)snprintf(out + used, size - used, "--kind %s ",
-						 name_of_kind(kind));
+		say(words, "only functions %s; ", options->function_glob);
+	if (options->file_glob)
+		say(words, "only files %s; ", options->file_glob);
+	if (words->used >= 2 && words->used < words->size)
+		words->out[words->used - 2] = 0;
 }
 
 int report_page_open(struct report_page *page, const char *recording,
@@ -49,9 +83,8 @@ int report_page_open(struct report_page *page, const char *recording,
 		complain("%s: %s", page->path, strerror(-err));
 		return EXIT_FAILED;
 	}
-	describe_filters(options, page->filters, sizeof(page->filters));
-	if (*page->filters)
-		html.filters = page->filters;
+	page->options = options;
+	html.filters = page->filters;
 	if (!strcmp(recording, "-"))
 		html.file = NULL;
 	if (html_new(&html, &page->writer, &page->sink)) {
@@ -80,9 +113,11 @@ void report_page_end(struct report_page *page, const struct recorded *recorded,
 	const struct latency_order order = { .metric = METRIC_RUN,
 					     .sort = LATENCY_SORT_TOTAL,
 					     .limit = HTML_FUNCTIONS };
+	struct words words = { page->filters, sizeof(page->filters), 0 };
 	struct recorded_process process;
 	struct latency_rows rows;
 
+	describe_filters(page->options, recorded_wanted(recorded), &words);
 	for (size_t i = 0; recorded_process_at(recorded, i, &process); i++) {
 		const struct html_process told = { process.pid, process.name, process.version };
 

@@ -17,7 +17,8 @@ struct report_page {
 	const char *path;  /* NULL: no page is wanted; then nothing here does anything */
 	struct sink *sink; /* NULL: it is not open */
 	struct writer writer;
-	char filters[512]; /* in words */
+	const struct options *options;
+	char filters[1024]; /* in words */
 };
 
 /* EXIT_DONE, or the exit status to end with: why was said. `recording` is its path. */

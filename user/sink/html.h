@@ -23,7 +23,7 @@
 struct html_options {
 	struct recording_about about;
 	const char *file;    /* the recording's name; NULL: it has none */
-	const char *filters; /* in words, what was asked for; NULL: everything */
+	const char *filters; /* in words, what was asked for; "" or NULL at end(): everything */
 	/* Steps that were looked for with html_slow(), and objects with html_suspect(). */
 	bool looks_for_slow, looks_for_suspects;
 	uint64_t slow_ns; /* from that length on */

@@ -6,157 +6,18 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "model/histogram.h"
 #include "model/names.h"
 #include "sink/html_internal.h"
-#include "sink/json_put.h"
+#include "sink/html_put.h"
 
 #define PAGE_DATA_FORMAT 1 /* user/sink/page/data.js reads this one */
-#define PIECE_BYTES      1024
-
-/* --- values --- */
-
-static void put_escaped(struct writer *writer, const char *text, size_t size)
-{
-	for (size_t part; size; text += part, size -= part) {
-		part = size < PIECE_BYTES ? size : PIECE_BYTES;
-		/* not within a character */
-		for (int i = 0; part < size && i < 3 && ((unsigned char)text[part] & 0xc0) == 0x80;
-		     i++)
-			part--;
-		writer_used(writer, json_escape(writer_room(writer, 6 * PIECE_BYTES), text, part));
-	}
-}
-
-void put_page_string(struct writer *writer, const char *text)
-{
-	size_t size;
-
-	writer_puts(writer, "\"");
-	for (;;) {
-		size = strcspn(text, "<");
-		put_escaped(writer, text, size);
-		text += size;
-		if (!*text)
-			break;
-		writer_puts(writer, "\\u003c");
-		text++;
-	}
-	writer_puts(writer, "\"");
-}
-
-static void put_string_or_null(struct writer *writer, const char *text)
-{
-	if (text)
-		put_page_string(writer, text);
-	else
-		writer_puts(writer, "null");
-}
-
-static void put_number(struct writer *writer, const char *before, uint64_t number)
-{
-	json_put_number(writer, before, number, false);
-}
-
-static void put_signed(struct writer *writer, int64_t number)
-{
-	if (number < 0)
-		writer_puts(writer, "-");
-	put_number(writer, "", number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
-}
-
-/* The number of a text or function; -1: there is none. */
-static void put_index(struct writer *writer, const char *before, uint32_t index)
-{
-	writer_puts(writer, before);
-	put_signed(writer, index == UINT32_MAX ? -1 : (int64_t)index);
-}
-
-static uint64_t since(const struct html *html, uint64_t ts_ns)
-{
-	return ts_ns > html->first_ns ? ts_ns - html->first_ns : 0;
-}
-
-/* --- columns --- */
-
-/* A value of an item; of those that are told as differences, `before` is the item before it, or NULL. */
-struct column {
-	const char *name;
-	int64_t (*of)(const void *item, const void *before);
-};
-
-static void put_columns(struct writer *writer, const struct column *columns, size_t column_count,
-			const void *items, size_t count, size_t size)
-{
-	for (size_t c = 0; c < column_count; c++) {
-		writer_printf(writer, "%s\"%s\":[", c ? ",\n" : "", columns[c].name);
-		for (size_t i = 0; i < count; i++) {
-			const char *item = (const char *)items + i * size;
-
-			if (i)
-				writer_put(writer, ",", 1);
-			put_signed(writer, columns[c].of(item, i ? item - size : NULL));
-		}
-		writer_put(writer, "]", 1);
-	}
-}
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define COLUMN(type, field)                                                                        \
-	static int64_t type##_##field(const void *item, const void *before)                        \
-	{                                                                                          \
-		(void)before;                                                                      \
-		return (int64_t)((const struct type *)item)->field;                                \
-	}
-#define COLUMN_RISING(type, field)                                                                 \
-	static int64_t type##_##field(const void *item, const void *before)                        \
-	{                                                                                          \
-		return (int64_t)(((const struct type *)item)->field -                              \
-				 (before ? ((const struct type *)before)->field : 0));             \
-	}
 
 COLUMN(page_function, qualname)
 COLUMN(page_function, file)
 COLUMN(page_function, first_line)
 COLUMN(page_function, kind)
-
-COLUMN_RISING(timeline_step, begin_ns)
-COLUMN_RISING(timeline_step, id)
-COLUMN(timeline_step, self_ns)
-COLUMN(timeline_step, function)
-COLUMN(timeline_step, chain)
-COLUMN(timeline_step, line)
-COLUMN(timeline_step, via)
-
-static int64_t timeline_step_length(const void *item, const void *before)
-{
-	const struct timeline_step *step = item;
-
-	(void)before;
-	return (int64_t)(step->end_ns - step->begin_ns);
-}
-
-COLUMN_RISING(timeline_band, begin_ns)
-COLUMN(timeline_band, count)
-COLUMN(timeline_band, busy_ns)
-
-/* Only where it is known to be what the band mostly is. */
-static int64_t timeline_band_function(const void *item, const void *before)
-{
-	const struct timeline_band *band = item;
-
-	(void)before;
-	return 2 * band->sure_ns > band->busy_ns ? (int64_t)band->function : -1;
-}
-
-COLUMN_RISING(timeline_mark, begin_ns)
-COLUMN(timeline_mark, ns)
-COLUMN(timeline_mark, value)
-COLUMN(timeline_mark, name)
-COLUMN(timeline_mark, track)
-COLUMN(timeline_mark, type)
 
 COLUMN(flame_node, parent)
 COLUMN(flame_node, steps)
@@ -177,14 +38,15 @@ static int64_t flame_node_function(const void *item, const void *before)
 static void put_about(const struct html *html, struct writer *writer)
 {
 	const struct recording_about *about = &html->options.about;
+	const char *filters = html->options.filters;
 	uint64_t start_ns = html->first_ns ? html->first_ns : about->start_ns;
 
 	writer_puts(writer, "\"about\":{\"genscope\":");
 	put_page_string(writer, about->version);
 	writer_puts(writer, ",\"file\":");
-	put_string_or_null(writer, html->options.file);
+	put_page_string_or_null(writer, html->options.file);
 	writer_puts(writer, ",\"filters\":");
-	put_string_or_null(writer, html->options.filters);
+	put_page_string_or_null(writer, filters && *filters ? filters : NULL);
 	writer_puts(writer, ",\"kernel\":");
 	put_page_string(writer, about->kernel);
 	writer_puts(writer, ",\"machine\":");
@@ -192,7 +54,7 @@ static void put_about(const struct html *html, struct writer *writer)
 	put_number(writer, ",\"processors\":", about->processors);
 	writer_puts(writer, ",\"start_ms\":");
 	put_signed(writer, ((int64_t)start_ns + about->realtime_offset_ns) / 1000000);
-	put_number(writer, ",\"span_ns\":", since(html, html->last_ns));
+	put_number(writer, ",\"span_ns\":", page_time(html, html->last_ns));
 	writer_puts(writer, ",\"processes\":[");
 	for (size_t i = 0; i < html->process_count; i++) {
 		put_number(writer, i ? ",[" : "[", html->processes[i].pid);
@@ -220,7 +82,7 @@ static void put_summary(const struct html *html, struct writer *writer, const st
 	put_number(writer, ",\"imports\":", html->context[MARK_IMPORT]);
 	put_number(writer, ",\"audits\":", html->context[MARK_AUDIT]);
 	writer_printf(writer, ",\"duty_ratio\":%.4f,\"coverage\":", s->duty_ratio);
-	put_string_or_null(writer, s->coverage);
+	put_page_string_or_null(writer, s->coverage);
 	writer_puts(writer, "}");
 }
 
@@ -323,121 +185,6 @@ static void put_table(const struct html *html, struct writer *writer, const uint
 	put_number(writer, ",\"table_rest\":", rows ? rows->rest : 0);
 }
 
-/* Rows of the timeline: track, depth, how many steps, how many bands. Both are sorted alike. */
-static void put_lanes(struct writer *writer, const struct timeline_view *view)
-{
-	size_t step = 0, band = 0, steps, bands;
-	const char *before = "[";
-
-	writer_puts(writer, "\"lanes\":[");
-	while (step < view->step_count || band < view->band_count) {
-		uint32_t of_step = UINT32_MAX, of_band = UINT32_MAX, lane;
-
-		if (step < view->step_count)
-			of_step = (uint32_t)view->steps[step].track << 8 | view->steps[step].depth;
-		if (band < view->band_count)
-			of_band = (uint32_t)view->bands[band].track << 8 | view->bands[band].depth;
-		lane = of_step < of_band ? of_step : of_band;
-		for (steps = step;
-		     step < view->step_count &&
-		     ((uint32_t)view->steps[step].track << 8 | view->steps[step].depth) == lane;
-		     step++)
-			;
-		for (bands = band;
-		     band < view->band_count &&
-		     ((uint32_t)view->bands[band].track << 8 | view->bands[band].depth) == lane;
-		     band++)
-			;
-		put_number(writer, before, lane >> 8);
-		put_number(writer, ",", lane & 255);
-		put_number(writer, ",", step - steps);
-		put_number(writer, ",", band - bands);
-		writer_puts(writer, "]");
-		before = ",[";
-	}
-	writer_puts(writer, "]");
-}
-
-static void put_steps(struct writer *writer, const struct timeline_view *view)
-{
-	static const struct column steps[] = {
-		{ "begin", timeline_step_begin_ns }, { "length", timeline_step_length },
-		{ "self", timeline_step_self_ns },   { "function", timeline_step_function },
-		{ "chain", timeline_step_chain },    { "id", timeline_step_id },
-		{ "line", timeline_step_line },      { "via", timeline_step_via },
-	};
-	static const struct column bands[] = { { "begin", timeline_band_begin_ns },
-					       { "count", timeline_band_count },
-					       { "busy", timeline_band_busy_ns },
-					       { "function", timeline_band_function } };
-
-	writer_puts(writer, "\"steps\":{");
-	put_columns(writer, steps, COUNT_OF(steps), view->steps, view->step_count,
-		    sizeof(*view->steps));
-	writer_puts(writer, "},\n\"bands\":{");
-	put_columns(writer, bands, COUNT_OF(bands), view->bands, view->band_count,
-		    sizeof(*view->bands));
-	put_number(writer, ",\"width\":", view->band_ns);
-	put_number(writer, ",\"merged\":", view->merged);
-	put_number(writer, ",\"longest\":", view->longest_merged_ns);
-	put_number(writer, ",\"left_out\":", view->left_out);
-	writer_puts(writer, "}");
-}
-
-static void put_marks(const struct html *html, struct writer *writer,
-		      const struct timeline_view *view)
-{
-	static const struct column marks[] = {
-		{ "begin", timeline_mark_begin_ns }, { "length", timeline_mark_ns },
-		{ "value", timeline_mark_value },    { "name", timeline_mark_name },
-		{ "track", timeline_mark_track },    { "type", timeline_mark_type },
-	};
-
-	writer_puts(writer, "\"marks\":{");
-	put_columns(writer, marks, COUNT_OF(marks), view->marks, view->mark_count,
-		    sizeof(*view->marks));
-	put_number(writer, ",\"left_out\":", view->marks_left_out);
-	writer_puts(writer, "},\n\"losses\":[");
-	for (size_t i = 0; i < html->loss_count; i++) {
-		put_number(writer, i ? ",[" : "[", since(html, html->losses[i].ts_ns));
-		put_number(writer, ",", html->losses[i].count);
-		writer_puts(writer, "]");
-	}
-	writer_puts(writer, "]");
-}
-
-static int put_timeline(const struct html *html, struct writer *writer)
-{
-	const struct timeline_activity *activity;
-	struct timeline_view view;
-	int err = timeline_view(html->timeline, &view);
-
-	if (err)
-		return err;
-	activity = view.activity;
-	writer_puts(writer, "\"origin_ns\":");
-	put_number(writer, "", html->first_ns);
-	writer_puts(writer, ",\"tracks\":[");
-	for (size_t i = 0; i < view.track_count; i++) {
-		put_number(writer, i ? ",[" : "[", view.tracks[i]->pid);
-		put_number(writer, ",", view.tracks[i]->tid);
-		put_number(writer, ",", view.tracks[i]->steps);
-		put_number(writer, ",", view.tracks[i]->busy_ns);
-		writer_puts(writer, "]");
-	}
-	writer_puts(writer, "],\n");
-	put_lanes(writer, &view);
-	writer_puts(writer, ",\n");
-	put_steps(writer, &view);
-	writer_puts(writer, ",\n");
-	put_marks(html, writer, &view);
-	put_number(writer, ",\n\"activity\":{\"width\":", activity->width_ns);
-	for (size_t i = 0; i < TIMELINE_BINS; i++)
-		put_number(writer, i ? "," : ",\"count\":[", activity->count[i]);
-	writer_puts(writer, "]}");
-	return 0;
-}
-
 static void put_flame(const struct html *html, struct writer *writer)
 {
 	static const struct column columns[] = {
@@ -471,7 +218,7 @@ static void put_frames(struct writer *writer, const struct page_frame *frames, s
 static void put_slow_note(const struct html *html, struct writer *writer,
 			  const struct slow_note *note)
 {
-	put_number(writer, "{\"begin\":", since(html, note->begin_ns));
+	put_number(writer, "{\"begin\":", page_time(html, note->begin_ns));
 	put_number(writer, ",\"run\":", note->rank);
 	put_number(writer, ",\"self\":", note->self_ns);
 	put_number(writer, ",\"pid\":", note->pid);
@@ -561,7 +308,7 @@ int put_page_data(struct html *html, const struct summary *summary)
 		writer_puts(writer, ",\n");
 		put_table(html, writer, numbers);
 		writer_puts(writer, ",\n");
-		err = put_timeline(html, writer);
+		err = put_page_timeline(html, writer);
 	}
 	if (!err) {
 		writer_puts(writer, ",\n");

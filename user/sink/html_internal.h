@@ -123,10 +123,15 @@ void functions_free(struct functions *functions);
 void notes_sort(struct notes *notes);
 void notes_free(struct notes *notes);
 
-/* Text of any length, in quotes, fit for a <script> element: no `<` is in it. */
-void put_page_string(struct writer *writer, const char *text);
-
 /* All that is known, as one JSON value. -ENOMEM: it is whole, but something is not in it. */
 int put_page_data(struct html *html, const struct summary *summary);
+/* Of that, the timeline, with marks and activity. */
+int put_page_timeline(const struct html *html, struct writer *writer);
+
+/* Nanoseconds since the page's first event. */
+static inline uint64_t page_time(const struct html *html, uint64_t ts_ns)
+{
+	return ts_ns > html->first_ns ? ts_ns - html->first_ns : 0;
+}
 
 #endif

@@ -25,13 +25,13 @@ const counts = new Intl.NumberFormat("en");
 const count = (number) => counts.format(number);
 const plural = (number, one, many = one + "s") => `${count(number)} ${number === 1 ? one : many}`;
 
-/** Three digits and a unit: "1.23 ms". */
+/** Three digits and a unit, which stay together: "1.23 ms". */
 function duration(ns) {
-  if (ns < 1000) return `${Math.round(ns)} ns`;
+  if (ns < 1000) return `${Math.round(ns)}\u00a0ns`;
   let unit = 0;
   for (; ns >= 999.5 && unit < 3; unit++) ns /= 1000;
   const digits = ns < 9.995 ? 2 : ns < 99.95 ? 1 : 0;
-  return `${ns.toFixed(digits)} ${["ns", "µs", "ms", "s"][unit]}`;
+  return `${ns.toFixed(digits)}\u00a0${["ns", "µs", "ms", "s"][unit]}`;
 }
 
 /** A place in time, exact enough to tell two apart that are `step_ns` from each other. */
@@ -40,7 +40,7 @@ function moment(ns, step_ns) {
   const units = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]];
   const [size, unit] = units.find(([each]) => ns >= each) || [1, "ns"];
   const digits = Math.max(0, Math.min(9, Math.ceil(-Math.log10(Math.max(step_ns, 1) / size))));
-  return `${(ns / size).toFixed(digits)} ${unit}`;
+  return `${(ns / size).toFixed(digits)}\u00a0${unit}`;
 }
 
 function percent(part, whole) {

@@ -35,7 +35,7 @@ function slowRow(step) {
     el("td", { class: "number" }, duration(step.self)),
     el("td", {}, thread ? thread.name : `thread ${step.tid}`),
     chainCell(step.chain),
-    el("td", {}, step.reasons.length ? el("ol", {}, ...step.reasons.map(reasonWords)) : "none seen: its own code, or C code that it called"));
+    el("td", {}, step.reasons.length ? el("ul", {}, ...step.reasons.map(reasonWords)) : "none seen: its own code, or C code that it called"));
 }
 
 function drawSlow() {

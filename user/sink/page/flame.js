@@ -93,7 +93,7 @@ class FlameGraph {
       return;
     }
     const placed = this.place(), depth = placed.reduce((most, [, each]) => Math.max(most, each + 1), 0);
-    const floor = el("div", {});
+    const floor = el("div", { role: "none" });
     if (!placed.some(([node]) => node === this.focused)) this.focused = this.root;
     floor.style.height = `${depth * FLAME_ROW}px`;
     this.box.replaceChildren(floor, ...placed.map((each) => this.element(each)));

@@ -26,10 +26,10 @@ function drawBanners() {
   if (data.about.filters) banner("info", `Not everything is shown: ${data.about.filters}`);
 }
 
-function card(name, value, note) {
+function card(name, value, note, bad) {
   const body = el("dd", {}, value);
   if (note) body.append(el("small", {}, note));
-  byId("cards").append(el("div", {}, el("dt", {}, name), body));
+  byId("cards").append(el("div", { class: bad ? "bad" : null }, el("dt", {}, name), body));
 }
 
 function drawCards() {
@@ -45,7 +45,7 @@ function drawCards() {
   card("Steps", count(stepCount), `on ${plural(tracks.filter((track) => track.lanes.length).length, "thread")}`);
   card("Running", duration(busy), span ? `${percent(busy, span)} of one thread` : "");
   card("Longest step", stepCount ? duration(longest) : "none");
-  card("Lost", count(total), total ? "see above" : "nothing is missing");
+  card("Lost", count(total), total ? "see above" : "nothing is missing", total > 0);
   for (const [id, value] of Object.entries({ events, objects, "duration-ns": ran, lost: total }))
     byId("cards").setAttribute(`data-${id}`, value);
 }
