@@ -92,11 +92,11 @@ comma := ,
 PAGE    := user/sink/page
 PAGE_IN := $(PAGE)/page.html $(PAGE)/page.css \
            $(patsubst %,$(PAGE)/%.js,base data overview timeline_draw timeline flame functions findings main)
-$(BUILD)/page.head.html: $(PAGE)/pack.py $(PAGE_IN)
+$(BUILD)/page.head.html $(BUILD)/page.tail.html &: $(PAGE)/pack.py $(PAGE_IN)
 	$(call say,PAGE,$(BUILD)/page.*.html)
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) $(PAGE)/pack.py $(PAGE_IN) $(BUILD)
-$(foreach tree,obj asan fuzz,$(BUILD)/$(tree)/user/sink/page_text.o): $(BUILD)/page.head.html
+$(foreach tree,obj asan fuzz,$(BUILD)/$(tree)/user/sink/page_text.o): $(BUILD)/page.head.html $(BUILD)/page.tail.html
 
 # Only user/session/ includes the skeleton, but on a first build no .d file says so: make it before any object.
 $(BUILD)/obj/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h

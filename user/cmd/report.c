@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
@@ -440,11 +441,14 @@ static int report_main(struct report *report)
 		.record = on_record, .table = on_table, .end = on_end, .ctx = report
 	};
 	const struct replay_state *state;
+	bool quiet = report->options.quiet;
 	int status = open_all(report), err;
 
 	if (status)
 		return status;
-	progress_begin(&report->progress, report->path, report->options.quiet);
+	/* not between the lines of a stream */
+	quiet |= report->options.json && isatty(report->writer.fd);
+	progress_begin(&report->progress, report->path, quiet);
 	err = replay_run(report->replay, &callbacks);
 	state = replay_state(report->replay);
 	progress_end(&report->progress);

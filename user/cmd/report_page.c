@@ -50,13 +50,13 @@ static void describe_filters(const struct options *options, const struct recordi
 		say(words, "only some functions or files were recorded; ");
 	if (wanted->min_run_ns || wanted->min_suspended_ns)
 		say(words, "only long steps or waits were recorded; ");
-	for (uint8_t kind = KIND_GENERATOR; kind < KIND_COUNT; kind++) {
+	for (unsigned kind = KIND_GENERATOR; kind < KIND_COUNT; kind++) {
 		unsigned recorded = wanted->kinds ? wanted->kinds : ALL_KINDS;
 
 		if ((options->kinds & recorded & ALL_KINDS) == ALL_KINDS ||
 		    !(options->kinds & recorded & 1u << kind))
 			continue;
-		say(words, "%s%s", before, name_of_kind(kind));
+		say(words, "%s%s", before, name_of_kind((uint8_t)kind));
 		before = ", ";
 	}
 	if (*before == ',')

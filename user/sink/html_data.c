@@ -100,14 +100,14 @@ static void put_texts(const struct html *html, struct writer *writer)
 static void put_vocabulary(struct writer *writer)
 {
 	writer_puts(writer, "\"kinds\":[");
-	for (uint8_t kind = 0; kind < KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		writer_puts(writer, kind ? "," : "");
-		put_page_string(writer, kind ? name_of_kind(kind) : "");
+		put_page_string(writer, kind ? name_of_kind((uint8_t)kind) : "");
 	}
 	writer_puts(writer, "],\"vias\":[");
-	for (uint8_t via = 0; via < VIA_COUNT; via++) {
+	for (unsigned via = 0; via < VIA_COUNT; via++) {
 		writer_puts(writer, via ? "," : "");
-		put_page_string(writer, via ? name_of_via(via) : "");
+		put_page_string(writer, via ? name_of_via((uint8_t)via) : "");
 	}
 	writer_puts(writer, "],\"bounds\":");
 	/* the last bucket has no upper bound */
