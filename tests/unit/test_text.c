@@ -132,3 +132,110 @@ Test(text, survives_any_bytes)
 		free(convert(bytes, rand_r(&seed) % 300, rand_r(&seed) % 6, size));
 	}
 }
+
+/* --- the other way --- */
+
+static void check_round_trip(const char *utf8, uint8_t width, uint32_t points)
+{
+	uint8_t *bytes = malloc(points * width + 1) + 1; /* ends where its block ends */
+	struct text text;
+	char *back;
+
+	text_of_utf8(utf8, &text, bytes, points * width);
+	cr_assert_eq(text.width, width, "%s: width %u", utf8, text.width);
+	cr_assert_eq(text.length, points, "%s: %u points", utf8, text.length);
+	cr_assert_eq(text.bytes, points * width);
+	cr_assert_eq(text.ascii, width == 1 && strlen(utf8) == points);
+	back = text_to_utf8(&text, bytes, points * width);
+	cr_assert_str_eq(back, utf8);
+	free(back);
+	free(bytes - 1);
+}
+
+Test(text_of_utf8, comes_back)
+{
+	check_round_trip("", 1, 0);
+	check_round_trip("spam", 1, 4);
+	check_round_trip("caf\u00e9 \u00ff", 1, 6);
+	check_round_trip("\u0100", 2, 1);
+	check_round_trip("na\u00efve \u4e2d\uffff", 2, 8);
+	check_round_trip("a\u00e9\u4e2d\U0001f600\U0010ffff", 4, 5);
+	check_round_trip("x\U00010000", 4, 2);
+}
+
+/* The lowest and the highest of each length in UTF-8, in each width that holds them. */
+Test(text_of_utf8, knows_every_code_point)
+{
+	for (uint32_t point = 1; point < 0x110000; point++) {
+		uint8_t bytes[4] = {};
+		uint32_t found = 0;
+		struct text text;
+		char *utf8;
+
+		if (point >= 0xd800 && point < 0xe000)
+			continue;
+		text = (struct text){ .length = 1, .bytes = 4, .width = 4 };
+		utf8 = text_to_utf8(&text, (const uint8_t *)&point, 4);
+		text_of_utf8(utf8, &text, bytes, sizeof(bytes));
+		memcpy(&found, bytes, text.bytes);
+		if (found != point || text.length != 1 ||
+		    text.width != (point > 0xffff ? 4 :
+				   point > 0xff   ? 2 :
+						    1))
+			cr_assert_fail("U+%04X comes back as U+%04X", point, found);
+		free(utf8);
+	}
+}
+
+static void check_cut(const char *utf8, size_t room, const char *expected)
+{
+	uint8_t *bytes = malloc(room + 1) + 1;
+	struct text text;
+	char *back;
+
+	text_of_utf8(utf8, &text, bytes, room);
+	cr_assert_leq(text.bytes, room);
+	back = text_to_utf8(&text, bytes, room);
+	cr_assert_str_eq(back, expected);
+	free(back);
+	free(bytes - 1);
+}
+
+Test(text_of_utf8, is_cut_where_the_room_ends)
+{
+	check_cut("spam", 4, "spam");
+	check_cut("spams", 4, "spam" ELLIPSIS);
+	check_cut("\u4e2da\u4e2d", 4, "\u4e2da" ELLIPSIS);
+	check_cut("\u4e2da\u4e2d", 5, "\u4e2da" ELLIPSIS);
+	check_cut("ab\U0001f600", 8, "ab" ELLIPSIS);
+	check_cut("ab\U0001f600", 12, "ab\U0001f600");
+	check_cut("a", 0, ELLIPSIS);
+	check_cut("", 0, "");
+}
+
+static void check_malformed(const char *bytes, const char *expected)
+{
+	char *copy = strdup(bytes); /* a look behind its end is seen */
+
+	check_cut(copy, 64, expected);
+	free(copy);
+}
+
+#define R REPLACEMENT
+
+Test(text_of_utf8, replaces_what_is_malformed)
+{
+	check_malformed("a\x80z", "a" R "z");
+	check_malformed("a\xc3", "a" R);
+	check_malformed("a\xe4\xb8", "a" R);
+	check_malformed("a\xe4z", "a" R "z");
+	check_malformed("a\xf0\x9f\x98", "a" R);
+	check_malformed("\xf0\x9fz", R "z");
+	check_malformed("a\xf4\x90\x80\x80z", "a" R "z"); /* above U+10FFFF */
+	check_malformed("a\xed\xa0\x80z", "a" R "z");     /* a surrogate */
+	check_malformed("a\xc0\xafz", "a" R "z");         /* too long for what it says */
+	check_malformed("a\xc0\x80z", "a" R "z");
+	check_malformed("a\xe0\x80\xafz", "a" R "z");
+	check_malformed("a\xf8\x88\x80\x80\x80z", "a" R R "z"); /* no such first byte */
+	check_malformed("a\xffz", "a" R "z");
+}

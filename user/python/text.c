@@ -62,9 +62,10 @@ char *text_to_utf8(const struct text *text, const uint8_t *bytes, size_t room)
 	return out;
 }
 
-/* The next code point; `*at` is moved behind it. */
+/* The next code point; `*at` is moved behind it, or behind as much as belongs together. */
 static uint32_t take_utf8(const uint8_t **at)
 {
+	static const uint32_t lowest[] = { 0, 0x80, 0x800, 0x10000 }; /* that needs so many more */
 	const uint8_t *in = *at;
 	unsigned more = in[0] >= 0xf0 ? 3 : in[0] >= 0xe0 ? 2 : in[0] >= 0xc0 ? 1 : 0;
 	uint32_t point = more ? in[0] & (0x3fu >> more) : in[0];
@@ -78,7 +79,7 @@ static uint32_t take_utf8(const uint8_t **at)
 		point = point << 6 | (in[i] & 0x3fu);
 		*at = in + 1 + i;
 	}
-	return point < UNICODE_END ? point : REPLACEMENT;
+	return in[0] < 0xf8 && point >= lowest[more] && point < UNICODE_END ? point : REPLACEMENT;
 }
 
 void text_of_utf8(const char *utf8, struct text *text, uint8_t *bytes, size_t room)
