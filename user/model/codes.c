@@ -39,14 +39,17 @@ int codes_new(struct codes **out)
 
 static void code_free(struct code *code)
 {
-	if (!code)
-		return;
-	free(code->name);
-	free(code->qualname);
-	free(code->file);
-	free(code->lines);
-	free(code->json);
-	free(code);
+	while (code) {
+		struct code *replaced = code->replaced;
+
+		free(code->name);
+		free(code->qualname);
+		free(code->file);
+		free(code->lines);
+		free(code->json);
+		free(code);
+		code = replaced;
+	}
 }
 
 void codes_free(struct codes *codes)
@@ -117,7 +120,7 @@ int codes_add(struct codes *codes, const struct code_record *record)
 		code_free(code);
 		return -ENOMEM;
 	}
-	code_free(codes->by_id[code->id]);
+	code->replaced = codes->by_id[code->id];
 	codes->by_id[code->id] = code;
 	return 0;
 }

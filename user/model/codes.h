@@ -25,6 +25,7 @@ struct code {
 	bool wanted;  /* passes --function and --file */
 	char *json;   /* its part of a JSON line, made by the JSON sink, freed here */
 	size_t json_size;
+	struct code *replaced; /* what had this id before: who has it may keep it */
 };
 
 struct codes; /* opaque */
