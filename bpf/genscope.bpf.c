@@ -144,8 +144,9 @@ int survey_objects(struct survey *survey)
 {
 	struct survey local = *survey;
 
-	bpf_for_each_map_elem(&objects, survey_object, &local, 0);
+	survey_all(&local);
 	survey->told = local.told;
+	survey->records = local.records;
 	survey->left = local.left;
 	survey->objects = local.objects;
 	return 0;

@@ -52,6 +52,7 @@ static __always_inline void pop(struct thread *thread, struct object *object, u6
 	if (thread->top_gen == gen && thread->inner_ns < ran)
 		object->self_ns += ran - thread->inner_ns;
 	thread->inner_ns = object->outer_inner_ns + ran;
+	object->held_ns = ran;
 	object->entered_ns = 0;
 	thread->top_gen = object->driver_gen;
 	thread->top_id = object->driver_id;

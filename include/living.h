@@ -12,8 +12,11 @@
 enum survey_flag {
 	SURVEY_COUNT = 1,   /* fill in the counts of functions */
 	SURVEY_RUNNING = 2, /* tell of every object whose frame runs now */
-	SURVEY_PARKED = 4, /* tell of those suspended since before `parked_ns`, once a suspension */
-	SURVEY_CODE = 8,   /* tell of those of one function, closed ones left out */
+	/* tell of those suspended since before `parked_ns`, once a suspension, each with what it awaits (told as
+	 * SURVEY_AWAITED right after it); what another object awaits is not told for itself */
+	SURVEY_PARKED = 4,
+	SURVEY_CODE = 8,     /* tell of those of one function, closed ones left out */
+	SURVEY_AWAITED = 16, /* of a record: why it is told. Asks for nothing */
 };
 
 struct survey {
@@ -22,12 +25,12 @@ struct survey {
 	__u64 parked_ns; /* a time, as now_ns */
 	__u32 flags;     /* enum survey_flag, or-ed */
 	__u32 code;      /* of SURVEY_CODE: id */
-	__u32 limit;     /* of objects that are told */
-	__u32 round;     /* another one each time */
-	__u32 pad;
+	__u32 limit;     /* of objects that are told; those that run are told all the same */
+	__u32 number;    /* 1, 2, 3 …: no other survey of the run has it */
 	/* answers */
-	__u32 told;
-	__u64 left; /* that would have been told, but for the limit or a full ring */
+	__u32 told;    /* what is awaited left out */
+	__u32 records; /* sent, of all */
+	__u64 left;    /* that would have been told, but for the limit or a full ring */
 	__u64 objects;
 };
 _Static_assert(sizeof(struct survey) == 64, "survey is shared with BPF");

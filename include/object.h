@@ -35,6 +35,7 @@ struct object {
 	__u64 entered_ns;     /* its frame began to run; 0: not seen */
 	__u64 outer_inner_ns; /* what the one below it had had inside by then */
 	__u64 self_ns;        /* of this step so far, without what ran inside */
+	__u64 held_ns; /* its frame held a thread for so long when it ran last; 0: not seen */
 	__u64 inner_gen; /* the object that it awaited when it was suspended last, 0: none, or not asked */
 	__u32 code;
 	__u32 seq;
@@ -42,9 +43,9 @@ struct object {
 	__u32 tid;         /* of the thread of its last step */
 	__u32 maker_code;  /* id of the code that made it, 0: not seen, or not asked */
 	__u32 maker_instruction;
-	__u32 told;     /* seq at which a survey told of it last */
+	__u32 told;     /* 1 + seq at which a survey told of it as parked; 0: never */
+	__u32 awaited;  /* the survey (by its `number`) that found another object to await it */
 	__u32 task_row; /* of the task whose coroutine it is; 0: not looked for */
-	__u32 pad;
 	__u8 kind;    /* enum object_kind */
 	__u8 visible; /* enum object_state, as inspect would say */
 	__u8 frame;   /* enum object_state of gi_frame_state alone */
@@ -58,7 +59,7 @@ struct object {
 	__u8 yields_from;   /* suspended in yield from or await, as far as the version can tell */
 	__u8 code_pending;  /* its code's line table has not been sent whole */
 };
-_Static_assert(sizeof(struct object) == 144, "object is shared with BPF");
+_Static_assert(sizeof(struct object) == 152, "object is shared with BPF");
 
 struct code_key {
 	__u64 process;

@@ -8,6 +8,7 @@
 #include "cmd/options.h"
 #include "cmd/run.h"
 #include "model/living.h"
+#include "model/repeats.h"
 #include "model/select.h"
 #include "model/slow.h"
 #include "model/stream.h"
@@ -21,9 +22,11 @@
 #define PARKED_DEFAULT_NS 3600000000000ull /* an hour: longer than any timeout in use */
 /* A survey looks at every bucket of the map: 2.5 ms for an empty one. It may take one in so many ns. */
 #define SURVEY_SHARE      40
+#define SURVEY_SHARE_LEFT 4 /* while there is more to tell than one survey does */
 #define SURVEY_NS_MIN     100000000ull
 #define SURVEY_NS_MAX     1000000000ull
 #define TOLD_MAX          10000 /* objects that one survey tells of; the next one tells the rest */
+#define REPEATS_NS        1000000000ull /* between two words about more of the same */
 
 struct slow_run {
 	struct options options; /* first: the shared parsers' input */
@@ -33,9 +36,12 @@ struct slow_run {
 	struct stream *stream;
 	struct slow *slow;
 	struct living *living;
+	struct repeats *repeats; /* of text */
 	struct writer writer;
 	struct sink sink;
-	uint64_t next_survey_ns, next_parked_ns;
+	uint64_t next_survey_ns, next_parked_ns, survey_took_ns;
+	uint64_t next_repeats_ns, now_ns;
+	bool parked_left; /* the next survey goes on with what is parked */
 	uint64_t steps, suspects[SUSPECT_COUNT], longest_ns, unselected;
 	int err; /* -ENOMEM */
 };
@@ -79,7 +85,8 @@ static int on_step(void *ctx, const struct slow_step *step)
 	}
 	if (is_full(slow))
 		return 0;
-	slow->steps += !step->running; /* its end will be told too */
+	/* the end will be told too, of one whose beginning was seen */
+	slow->steps += !step->running || step->at_least;
 	if (step->run_ns > slow->longest_ns)
 		slow->longest_ns = step->run_ns;
 	named = !process_thread_name((pid_t)event->pid, (pid_t)event->tid, name, sizeof(name));
@@ -93,6 +100,7 @@ static int on_step(void *ctx, const struct slow_step *step)
 static void show_suspect(struct slow_run *slow, const struct suspect *suspect)
 {
 	const struct slow_place *at = suspect->chain ? suspect->chain : &suspect->self;
+	int shown;
 
 	if (!has_selected(slow, at, suspect->chain ? suspect->chain_count : 1)) {
 		slow->unselected++;
@@ -101,10 +109,28 @@ static void show_suspect(struct slow_run *slow, const struct suspect *suspect)
 	if (is_full(slow))
 		return;
 	slow->suspects[suspect->type]++;
-	if (slow->options.json)
+	if (slow->options.json) {
 		slow_json_suspect(&slow->sink, suspect);
-	else
+		return;
+	}
+	shown = repeats_add(slow->repeats, suspect);
+	if (shown < 0)
+		slow->err = shown;
+	else if (shown)
 		slow_text_suspect(&slow->sink, suspect);
+}
+
+static void show_repeat(void *ctx, const struct repeat *repeat)
+{
+	struct slow_run *slow = ctx;
+
+	slow_text_repeat(&slow->sink, slow->now_ns, repeat);
+}
+
+static void show_repeats(struct slow_run *slow, uint64_t now_ns)
+{
+	slow->now_ns = now_ns;
+	repeats_tell(slow->repeats, show_repeat, slow);
 }
 
 /* --- what the targets tell --- */
@@ -144,6 +170,7 @@ static int on_running(void *ctx, const struct living_chain *chain)
 	struct slow_run *slow = ctx;
 	struct slow_step step = { .event = chain->event,
 				  .running = true,
+				  .at_least = chain->at_least,
 				  .begin_ns = chain->since_ns,
 				  .run_ns = chain->event->ts_ns - chain->since_ns,
 				  .chain = chain->at,
@@ -159,7 +186,7 @@ static int on_parked(void *ctx, const struct living_chain *chain)
 	struct slow_run *slow = ctx;
 	struct suspect suspect;
 
-	suspect_of_parked(chain, slow->run.start_ns, &suspect);
+	suspect_of_parked(chain, &suspect);
 	show_suspect(slow, &suspect);
 	return 0;
 }
@@ -167,7 +194,6 @@ static int on_parked(void *ctx, const struct living_chain *chain)
 static uint32_t on_line(void *ctx, uint32_t pid, const struct slow_place *place)
 {
 	struct slow_run *slow = ctx;
-
 	uint32_t instruction;
 
 	if (session_instruction(slow->run.session, (pid_t)pid, place->gen, &instruction))
@@ -178,8 +204,14 @@ static uint32_t on_line(void *ctx, uint32_t pid, const struct slow_place *place)
 /* Steps over the limit have no end that would tell of them, and what is parked has no event at all. */
 static int look(struct slow_run *slow, uint64_t now_ns)
 {
-	struct survey survey = { .flags = SURVEY_RUNNING, .limit = TOLD_MAX };
-	struct living_callbacks callbacks = { .chain = on_running, .line = on_line, .ctx = slow };
+	struct survey survey = { .flags = SURVEY_RUNNING,
+				 .limit = TOLD_MAX,
+				 .begin_ns = slow->run.start_ns };
+	struct living_callbacks callbacks = {
+		.begin_ns = slow->run.start_ns, .chain = on_running, .line = on_line, .ctx = slow
+	};
+	const uint64_t *living = &stream_counts(slow->stream)->living;
+	uint64_t before = *living;
 	int err;
 
 	if (slow->parked_ns && now_ns >= slow->next_parked_ns) {
@@ -188,27 +220,33 @@ static int look(struct slow_run *slow, uint64_t now_ns)
 	}
 	living_begin(slow->living);
 	err = session_survey(slow->run.session, &survey);
+	slow->survey_took_ns = clock_now_ns() - now_ns;
 	if (err)
 		return err;
-	while (session_poll(slow->run.session, 0) > 0)
+	while (*living - before < survey.records && session_poll(slow->run.session, 0) > 0)
 		;
 	now_ns = survey.now_ns;
 	err = living_running(slow->living, now_ns - slow->over_ns, &callbacks);
 	callbacks.chain = on_parked;
 	if (!err && survey.flags & SURVEY_PARKED)
 		err = living_parked(slow->living, &callbacks);
-	if (survey.flags & SURVEY_PARKED)
+	if (survey.flags & SURVEY_PARKED) {
+		slow->parked_left = survey.left;
 		slow->next_parked_ns = survey.left ? 0 : now_ns + SURVEY_NS_MAX;
+	}
 	return err;
 }
 
-static uint64_t survey_interval(uint64_t over_ns, uint64_t took_ns)
+static uint64_t survey_interval(const struct slow_run *slow)
 {
+	uint64_t over_ns = slow->over_ns;
 	uint64_t wanted = over_ns < SURVEY_NS_MIN ? SURVEY_NS_MIN :
 			  over_ns > SURVEY_NS_MAX ? SURVEY_NS_MAX :
 						    over_ns;
+	uint64_t paid =
+		slow->survey_took_ns * (slow->parked_left ? SURVEY_SHARE_LEFT : SURVEY_SHARE);
 
-	return took_ns * SURVEY_SHARE > wanted ? took_ns * SURVEY_SHARE : wanted;
+	return paid > wanted ? paid : wanted;
 }
 
 static void on_tick(void *ctx, uint64_t now_ns)
@@ -220,8 +258,11 @@ static void on_tick(void *ctx, uint64_t now_ns)
 
 		if (err && !slow->err)
 			slow->err = err;
-		slow->next_survey_ns =
-			now_ns + survey_interval(slow->over_ns, clock_now_ns() - now_ns);
+		slow->next_survey_ns = now_ns + survey_interval(slow);
+	}
+	if (now_ns >= slow->next_repeats_ns && !slow->parked_left) {
+		show_repeats(slow, now_ns);
+		slow->next_repeats_ns = now_ns + REPEATS_NS;
 	}
 	writer_flush(&slow->writer);
 }
@@ -287,8 +328,10 @@ static void finish(struct slow_run *slow)
 	session_stats(slow->run.session, &stats);
 	reader.events = stats.value[STAT_EVENTS];
 	run_summarise(&slow->run, &reader, &summary);
-	if (!slow->options.json)
+	if (!slow->options.json) {
+		show_repeats(slow, clock_now_ns());
 		put_counts(slow);
+	}
 	slow->sink.ops->end(&slow->sink, &summary);
 }
 
@@ -419,7 +462,9 @@ static int make_models(struct slow_run *slow)
 	err = stream_new(&callbacks, &slow->stream);
 	if (!err)
 		err = slow_new(&wanted, &slow->slow);
-	return err ? err : living_new(&slow->living);
+	if (!err)
+		err = living_new(&slow->living);
+	return err ? err : repeats_new(&slow->repeats);
 }
 
 int cmd_slow(int argc, char **argv)
@@ -446,6 +491,7 @@ int cmd_slow(int argc, char **argv)
 		status = close_output(&slow.writer, slow.options.output, status);
 	}
 	session_close(slow.run.session);
+	repeats_free(slow.repeats);
 	living_free(slow.living);
 	slow_free(slow.slow);
 	stream_free(slow.stream);

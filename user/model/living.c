@@ -83,8 +83,10 @@ static struct slow_place place_of(const struct item *item)
 static int hand_out(struct item *item, const struct slow_place *at, size_t count,
 		    const struct living_callbacks *callbacks)
 {
+	uint64_t changed_ns = item->record.changed_ns;
 	struct living_chain chain = { .event = &item->event,
-				      .since_ns = item->record.changed_ns,
+				      .since_ns = changed_ns ? changed_ns : callbacks->begin_ns,
+				      .at_least = !changed_ns,
 				      .at = at,
 				      .count = count,
 				      .maker = item->event.maker,
@@ -144,7 +146,7 @@ static const struct item *driven_by(const struct living *living, const struct it
 	for (size_t i = 0; i < living->count; i++) {
 		const struct item *item = &living->items[i];
 
-		if (item->record.frame == STATE_RUNNING &&
+		if (item->record.asked == SURVEY_RUNNING &&
 		    item->record.driver == driver->record.id && item != driver)
 			return item;
 	}
@@ -175,9 +177,10 @@ int living_running(struct living *living, uint64_t before_ns,
 	for (size_t i = 0; i < living->count && !err; i++) {
 		struct item *item = &living->items[i];
 		const struct living_record *record = &item->record;
+		uint64_t since_ns = record->changed_ns ? record->changed_ns : callbacks->begin_ns;
 
-		if (record->frame != STATE_RUNNING || record->driver || !record->changed_ns ||
-		    record->changed_ns > before_ns || is_told(living, record))
+		if (record->asked != SURVEY_RUNNING || record->driver || since_ns > before_ns ||
+		    is_told(living, record))
 			continue;
 		err = tell(living, record);
 		if (!err)
@@ -204,6 +207,11 @@ static uint32_t *slot_of(const struct living *living, uint32_t pid, uint64_t gen
 	return &living->by_gen[at];
 }
 
+static bool is_waiting(const struct item *item)
+{
+	return item->record.asked == SURVEY_PARKED || item->record.asked == SURVEY_AWAITED;
+}
+
 static int index_parked(struct living *living)
 {
 	size_t slots = 64;
@@ -218,7 +226,7 @@ static int index_parked(struct living *living)
 	for (size_t i = 0; i < living->count; i++) {
 		const struct item *item = &living->items[i];
 
-		if (item->record.asked == SURVEY_PARKED)
+		if (is_waiting(item))
 			*slot_of(living, item->event.pid, item->record.gen) = (uint32_t)i + 1;
 	}
 	return 0;
@@ -239,9 +247,9 @@ int living_parked(struct living *living, const struct living_callbacks *callback
 	int err = index_parked(living);
 
 	for (size_t i = 0; i < living->count && !err; i++) {
-		struct item *inner = awaited_by(living, &living->items[i]);
+		struct item *item = &living->items[i], *inner = awaited_by(living, item);
 
-		if (inner && living->items[i].record.asked == SURVEY_PARKED)
+		if (inner && is_waiting(item))
 			inner->inner = true;
 	}
 	for (size_t i = 0; i < living->count && !err; i++) {

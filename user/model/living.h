@@ -2,6 +2,7 @@
 #ifndef GENSCOPE_MODEL_LIVING_H
 #define GENSCOPE_MODEL_LIVING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,8 @@ int living_add(struct living *living, const struct event *event);
 /* One outermost object, and what hangs on it. Valid during the call. */
 struct living_chain {
 	const struct event *event;   /* an EVENT_LIVING of the outermost object */
-	uint64_t since_ns;           /* of its step, or its suspension; 0: older than the run */
+	uint64_t since_ns;           /* of its step, or its suspension */
+	bool at_least;               /* that is when the run began: it is older */
 	const struct slow_place *at; /* outermost first */
 	size_t count;
 	const struct code *maker; /* of the outermost object; NULL: not known */
@@ -34,6 +36,7 @@ struct living_chain {
 };
 
 struct living_callbacks {
+	uint64_t begin_ns;                                         /* of the run, CLOCK_MONOTONIC */
 	int (*chain)(void *ctx, const struct living_chain *chain); /* < 0 stops */
 	/* The line at which an object stands whose frame runs, 0: not known. May be NULL. */
 	uint32_t (*line)(void *ctx, uint32_t pid, const struct slow_place *place);
@@ -45,7 +48,8 @@ struct living_callbacks {
 int living_running(struct living *living, uint64_t before_ns,
 		   const struct living_callbacks *callbacks);
 
-/* Objects that were told as parked, but for those that another one of them awaits. Likewise. */
+/* Objects that were told as parked, each with what it awaits, but for those that another one of them awaits.
+ * Likewise. */
 int living_parked(struct living *living, const struct living_callbacks *callbacks);
 
 #endif

@@ -5,62 +5,83 @@
 
 /* Whole names, and beginnings that end with a dot. */
 static const char *const blocking[] = {
-	"time.sleep",    "open",          "socket.",         "subprocess.",   "sqlite3.connect",
-	"urllib.",       "http.client.",  "ftplib.",         "imaplib.",      "nntplib.",
-	"poplib.",       "smtplib.",      "telnetlib.",      "os.",           "shutil.",
-	"glob.",         "pathlib.Path.", "tempfile.",       "fcntl.",        "msvcrt.",
-	"pty.spawn",     "signal.",       "webbrowser.open", "ctypes.dlopen", "mmap.__new__",
-	"syslog.syslog", "input",         "builtins.input",  "select.",
+	"builtins.input", "ctypes.dlopen", "fcntl.",    "ftplib.",    "glob.",     "http.client.",
+	"imaplib.",       "mmap.",         "msvcrt.",   "nntplib.",   "open",      "os.",
+	"pathlib.",       "poplib.",       "pty.spawn", "shutil.",    "smtplib.",  "socket.",
+	"sqlite3.",       "subprocess.",   "syslog.",   "telnetlib.", "tempfile.", "time.sleep",
+	"urllib.",        "webbrowser.",
 };
 
-bool audit_may_block(const char *name)
-{
-	for (size_t i = 0; i < sizeof(blocking) / sizeof(blocking[0]); i++) {
-		size_t size = strlen(blocking[i]);
+/* Of those, what only touches the process itself. */
+static const char *const harmless[] = { "os.putenv", "os.unsetenv", "socket.__new__" };
 
-		if (blocking[i][size - 1] == '.' ? !strncmp(name, blocking[i], size) :
-						   !strcmp(name, blocking[i]))
+static bool matches(const char *name, const char *const *patterns, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t size = strlen(patterns[i]);
+
+		if (patterns[i][size - 1] == '.' ? !strncmp(name, patterns[i], size) :
+						   !strcmp(name, patterns[i]))
 			return true;
 	}
 	return false;
+}
+
+bool audit_may_block(const char *name)
+{
+	return matches(name, blocking, sizeof(blocking) / sizeof(blocking[0])) &&
+	       !matches(name, harmless, sizeof(harmless) / sizeof(harmless[0]));
+}
+
+static struct context *nth(struct context_ring *ring, size_t n)
+{
+	return &ring->at[(ring->next + CONTEXTS_MAX - ring->count + n) % CONTEXTS_MAX];
+}
+
+static void keep(struct context_ring *ring, const struct context *context)
+{
+	struct context *place = &ring->at[ring->next];
+
+	if (ring->count == CONTEXTS_MAX) {
+		if (!ring->forgotten_end_ns || place->begin_ns < ring->forgotten_begin_ns)
+			ring->forgotten_begin_ns = place->begin_ns;
+		ring->forgotten_end_ns = place->end_ns;
+	}
+	*place = *context;
+	ring->next = (ring->next + 1) % CONTEXTS_MAX;
+	if (ring->count < CONTEXTS_MAX)
+		ring->count++;
+}
+
+/* An import ends after those that it made, which are a part of it. */
+static void drop_imports_since(struct context_ring *imports, uint64_t begin_ns)
+{
+	while (imports->count && nth(imports, imports->count - 1)->begin_ns >= begin_ns) {
+		imports->next = (imports->next + CONTEXTS_MAX - 1) % CONTEXTS_MAX;
+		imports->count--;
+	}
+	if (imports->forgotten_begin_ns >= begin_ns)
+		imports->forgotten_begin_ns = imports->forgotten_end_ns = 0;
 }
 
 void contexts_add(struct contexts *contexts, const struct event *event)
 {
-	struct context *context = &contexts->at[contexts->next];
+	struct context context = { .type = event->type,
+				   .generation = event->generation,
+				   .value = event->value,
+				   .begin_ns = event->ts_ns - event->ns,
+				   .end_ns = event->ts_ns };
 
 	if (event->type != EVENT_GC && event->type != EVENT_IMPORT &&
 	    (event->type != EVENT_AUDIT || !audit_may_block(event->name)))
 		return;
-	*context = (struct context){ .type = event->type,
-				     .generation = event->generation,
-				     .value = event->value,
-				     .begin_ns = event->ts_ns - event->ns,
-				     .end_ns = event->ts_ns };
-	strncpy(context->name, event->name, sizeof(context->name) - 1);
-	contexts->next = (contexts->next + 1) % CONTEXTS_MAX;
-	if (contexts->count < CONTEXTS_MAX)
-		contexts->count++;
-}
-
-static const struct context *nth(const struct contexts *contexts, size_t n)
-{
-	return &contexts->at[(contexts->next + CONTEXTS_MAX - contexts->count + n) % CONTEXTS_MAX];
-}
-
-/* An import ends after those within it: is there a later one around it? */
-static bool is_part(const struct contexts *contexts, size_t n)
-{
-	const struct context *inner = nth(contexts, n);
-
-	for (size_t i = n + 1; i < contexts->count; i++) {
-		const struct context *outer = nth(contexts, i);
-
-		if (outer->type == EVENT_IMPORT && outer->begin_ns <= inner->begin_ns &&
-		    outer->begin_ns < outer->end_ns && inner->end_ns <= outer->end_ns)
-			return true;
-	}
-	return false;
+	strncpy(context.name, event->name, sizeof(context.name) - 1);
+	if (event->type == EVENT_IMPORT && event->has_ns)
+		drop_imports_since(&contexts->imports, context.begin_ns);
+	keep(event->type == EVENT_AUDIT  ? &contexts->audits :
+	     event->type == EVENT_IMPORT ? &contexts->imports :
+					   &contexts->collections,
+	     &context);
 }
 
 static struct reason *find_same(struct reasons *reasons, const struct context *context)
@@ -101,7 +122,7 @@ static void add_reason(struct reasons *reasons, const struct context *context, u
 
 	if (context->type == EVENT_GC)
 		reasons->gc_ns += to - from;
-	else
+	else if (context->type == EVENT_IMPORT)
 		reasons->import_ns += to - from;
 	if (new)
 		reason = insert(reasons, from - begin_ns);
@@ -120,17 +141,24 @@ static void add_reason(struct reasons *reasons, const struct context *context, u
 	reason->count++;
 }
 
+static void add_reasons(const struct context_ring *ring, uint64_t begin_ns, uint64_t end_ns,
+			struct reasons *out)
+{
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct context *context = nth((struct context_ring *)ring, i);
+
+		if (context->end_ns >= begin_ns && context->begin_ns <= end_ns)
+			add_reason(out, context, begin_ns, end_ns);
+	}
+	out->forgotten |= ring->forgotten_end_ns && ring->forgotten_end_ns >= begin_ns;
+}
+
 void contexts_reasons(const struct contexts *contexts, uint64_t begin_ns, uint64_t end_ns,
 		      struct reasons *out)
 {
 	*out = (struct reasons){};
-	for (size_t i = 0; i < contexts->count; i++) {
-		const struct context *context = nth(contexts, i);
-
-		if (context->end_ns < begin_ns || context->begin_ns > end_ns)
-			continue;
-		if (context->type == EVENT_IMPORT && is_part(contexts, i))
-			continue;
-		add_reason(out, context, begin_ns, end_ns);
-	}
+	/* the room there is goes to those that have lengths first */
+	add_reasons(&contexts->collections, begin_ns, end_ns, out);
+	add_reasons(&contexts->imports, begin_ns, end_ns, out);
+	add_reasons(&contexts->audits, begin_ns, end_ns, out);
 }

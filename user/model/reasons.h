@@ -30,21 +30,31 @@ struct reasons {
 	struct reason at[REASONS_MAX]; /* in the order of their beginnings */
 	size_t count;
 	uint64_t left;             /* others, for which there was no room */
+	bool forgotten;            /* there were earlier ones that are not counted */
 	uint64_t gc_ns, import_ns; /* sums, within the step */
 };
 
-/* The latest of one thread, oldest ones forgotten. Zeroed is empty; owns nothing. */
-#define CONTEXTS_MAX 128
+/* The latest of one thread, oldest ones forgotten: each type for itself, since there may be thousands of imports or
+ * audit events in one step. Zeroed is empty; owns nothing. */
+#define CONTEXTS_MAX 64 /* of a type */
+
+struct context {
+	uint8_t type;
+	char name[CONTEXT_NAME_BYTES];
+	int generation;
+	int64_t value;
+	uint64_t begin_ns, end_ns; /* equal where only one time is known */
+};
+
+struct context_ring {
+	struct context at[CONTEXTS_MAX];
+	size_t next, count;
+	/* of those forgotten: when the first one began and the last one ended; 0: none was */
+	uint64_t forgotten_begin_ns, forgotten_end_ns;
+};
 
 struct contexts {
-	struct context {
-		uint8_t type;
-		char name[CONTEXT_NAME_BYTES];
-		int generation;
-		int64_t value;
-		uint64_t begin_ns, end_ns; /* equal where only one time is known */
-	} at[CONTEXTS_MAX];
-	size_t next, count;
+	struct context_ring collections, imports, audits;
 };
 
 /* Takes a gc, import or audit event in; other types, and audit events of what does not block, are passed

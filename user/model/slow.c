@@ -30,6 +30,7 @@ struct thread {
 	size_t chain_count;
 	struct slow_place inner[SLOW_INNER_MAX];
 	size_t inner_count;
+	uint64_t inner_left; /* more of them */
 	struct contexts contexts;
 };
 
@@ -258,20 +259,25 @@ static void gather_chain(struct thread *thread)
 	thread->chain_count = 1;
 	for (size_t i = 1; i < thread->used && thread->chain_count < SLOW_CHAIN_MAX; i++) {
 		const struct slot *slot = &thread->slots[i];
-		bool waits = slot->place.to == STATE_SUSPENDED ||
-			     slot->place.kind == KIND_ASYNC_GENERATOR;
+		bool is_agen = slot->place.kind == KIND_ASYNC_GENERATOR;
 
-		if (slot->parent != thread->slots[i - 1].place.id || !slot->awaited || !waits)
+		if (slot->parent != thread->slots[i - 1].place.id || !slot->awaited ||
+		    slot->place.to != (is_agen ? STATE_RUNNING : STATE_SUSPENDED))
 			return;
-		thread->chain[thread->chain_count++] = slot->place;
+		thread->chain[thread->chain_count] = slot->place;
+		if (is_agen) /* where it was resumed; where it awaits no event tells */
+			thread->chain[thread->chain_count].line = 0;
+		thread->chain_count++;
 	}
 }
 
 static void add_inner(struct thread *thread, const struct slow_place *place)
 {
-	if (thread->inner_count == SLOW_INNER_MAX) /* the latest tell more */
+	if (thread->inner_count == SLOW_INNER_MAX) { /* the latest tell more */
 		memmove(thread->inner, thread->inner + 1,
 			--thread->inner_count * sizeof(thread->inner[0]));
+		thread->inner_left++;
+	}
 	thread->inner[thread->inner_count++] = *place;
 }
 
@@ -282,7 +288,8 @@ static int ended(struct slow *slow, struct thread *thread, const struct event *e
 				  .begin_ns = event->ts_ns - t->run_ns,
 				  .run_ns = t->run_ns,
 				  .chain = thread->chain,
-				  .inner = thread->inner };
+				  .inner = thread->inner,
+				  .inner_left = thread->inner_left };
 	size_t first = 0;
 
 	thread->chain[0] = place_of(event);
@@ -297,9 +304,16 @@ static int ended(struct slow *slow, struct thread *thread, const struct event *e
 	return slow->options.step(slow->options.ctx, &step);
 }
 
-static bool is_slow(const struct slow *slow, const struct transition_record *t)
+/* An async generator's step has its awaits inside: of those before the outermost object was resumed the thread
+ * was free. (BPF leaves them out itself where it tells of slow steps only.) */
+static uint64_t held_ns(const struct thread *thread, const struct event *event)
 {
-	return (t->head.flags & TRANSITION_HAS_RUN) && t->run_ns >= slow->options.over_ns;
+	const struct transition_record *t = event->transition;
+	uint64_t longest = t->run_ns;
+
+	if (t->kind == KIND_ASYNC_GENERATOR && t->parent && thread->top)
+		longest = event->ts_ns - thread->slots[0].place.ts_ns;
+	return t->run_ns < longest ? t->run_ns : longest;
 }
 
 static int left(struct slow *slow, struct thread *thread, const struct event *event)
@@ -307,8 +321,11 @@ static int left(struct slow *slow, struct thread *thread, const struct event *ev
 	const struct transition_record *t = event->transition;
 	size_t at = slot_of(thread, t->id);
 	struct slow_place place = place_of(event);
+	bool is_slow;
 	int err = 0;
 
+	place.run_ns = held_ns(thread, event);
+	is_slow = (t->head.flags & TRANSITION_HAS_RUN) && place.run_ns >= slow->options.over_ns;
 	if (t->kind == KIND_ASYNC_GENERATOR)
 		forget_agen(slow, t->id);
 	if (at < thread->top) {
@@ -316,22 +333,26 @@ static int left(struct slow *slow, struct thread *thread, const struct event *ev
 		thread->top = at;
 	}
 	if (t->parent) {
-		if (is_slow(slow, t))
+		if (is_slow)
 			add_inner(thread, &place);
 		return 0;
 	}
-	if (is_slow(slow, t)) {
+	if (thread->chain_count > 1 && thread->chain[1].ts_ns != event->ts_ns)
+		thread->chain_count = 0; /* of a step whose end was lost */
+	if (is_slow) {
 		if (thread->chain_count <= 1 && !at && thread->used)
 			gather_chain(thread);
 		err = ended(slow, thread, event);
 	}
-	thread->chain_count = thread->inner_count = 0;
+	thread->chain_count = thread->inner_count = thread->inner_left = 0;
 	return err;
 }
 
-/* Of the next step that ends, from the outside in. */
+/* Of the next step that ends, from the outside in. What is left of another one lost its end. */
 static void add_to_chain(struct thread *thread, const struct event *event)
 {
+	if (thread->chain_count > 1 && thread->chain[1].ts_ns != event->ts_ns)
+		thread->chain_count = 0;
 	if (!thread->chain_count)
 		thread->chain_count = 1;
 	if (thread->chain_count < SLOW_CHAIN_MAX)
@@ -357,7 +378,7 @@ int slow_event(struct slow *slow, const struct event *event)
 		return 0;
 	}
 	if (t->to == STATE_RUNNING)
-		return resumed(slow, thread, event);
+		return slow->options.complete ? resumed(slow, thread, event) : 0;
 	return t->from == STATE_RUNNING ? left(slow, thread, event) : 0;
 }
 

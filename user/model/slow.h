@@ -35,6 +35,7 @@ struct slow_step {
 	/* Its end, a transition; or what a survey told of it while it runs. Valid during the call. */
 	const struct event *event;
 	bool running;
+	bool at_least; /* it ran already when the run began: since then it took run_ns */
 	uint64_t begin_ns, run_ns; /* CLOCK_MONOTONIC, and how long it took, or takes so far */
 	/* Where it stood at its end, or stands now: the object itself first, then what it awaits. */
 	const struct slow_place *chain;
@@ -42,12 +43,14 @@ struct slow_step {
 	/* Steps over the limit of objects that it drove, in the order of their ends. At most SLOW_INNER_MAX. */
 	const struct slow_place *inner;
 	size_t inner_count;
+	uint64_t inner_left; /* earlier ones, for which there was no room */
 	/* What the interpreter told of that time, on this thread. */
 	struct reasons reasons;
 };
 
 struct slow_options {
 	uint64_t over_ns;
+	bool complete; /* the events are all that there are, not only what BPF thought worth telling */
 	/* 0, or < 0 to stop (handed through by slow_event). */
 	int (*step)(void *ctx, const struct slow_step *step);
 	void *ctx;

@@ -48,10 +48,8 @@ bool suspect_of_event(const struct event *event, struct suspect *out)
 	return true;
 }
 
-void suspect_of_parked(const struct living_chain *chain, uint64_t begin_ns, struct suspect *out)
+void suspect_of_parked(const struct living_chain *chain, struct suspect *out)
 {
-	uint64_t since_ns = chain->since_ns ? chain->since_ns : begin_ns;
-
 	*out = (struct suspect){
 		.type = SUSPECT_PARKED,
 		.event = chain->event,
@@ -59,8 +57,8 @@ void suspect_of_parked(const struct living_chain *chain, uint64_t begin_ns, stru
 		.chain = chain->at,
 		.chain_count = chain->count,
 		.has_suspended = true,
-		.at_least = !chain->since_ns,
-		.suspended_ns = chain->event->ts_ns - since_ns,
+		.at_least = chain->at_least,
+		.suspended_ns = chain->event->ts_ns - chain->since_ns,
 		.maker = chain->maker,
 		.maker_line = chain->maker_line,
 	};

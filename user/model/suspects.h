@@ -42,7 +42,7 @@ const char *name_of_suspect(uint8_t type);
 /* Whether that event makes its object a suspect. */
 bool suspect_of_event(const struct event *event, struct suspect *out);
 
-/* One that living_parked() has handed out. `begin_ns`: when the run began, CLOCK_MONOTONIC. */
-void suspect_of_parked(const struct living_chain *chain, uint64_t begin_ns, struct suspect *out);
+/* One that living_parked() has handed out. */
+void suspect_of_parked(const struct living_chain *chain, struct suspect *out);
 
 #endif

@@ -42,7 +42,7 @@ struct command {
 struct session {
 	struct session_options options;
 	uint64_t begin_ns; /* CLOCK_MONOTONIC */
-	uint32_t survey_round;
+	uint32_t surveys;  /* made so far */
 	struct features features;
 	struct genscope_bpf *skeleton;
 	struct ring_buffer *ring;

@@ -20,6 +20,7 @@
 #include "python/heap.h"
 #include "session/internal.h"
 #include "session/seed_codes.h"
+#include "session/seed_stacks.h"
 #include "target/process.h"
 
 #define CACHE_BYTES (8u << 20)
@@ -37,7 +38,8 @@ struct view {
 	struct memory *memory;
 	struct remote remote;
 	struct heap_objects found;
-	struct code_objects *codes; /* NULL: nobody asks which functions they are of */
+	struct code_objects *codes; /* NULL: nobody asks what surveys tell */
+	struct seed_stacks stacks;  /* likewise */
 	uint64_t process;           /* as in the map's keys */
 	bool open;
 };
@@ -54,6 +56,7 @@ static void close_view(struct view *view)
 	if (view->open)
 		remote_close(&view->remote);
 	code_objects_free(view->codes);
+	seed_stacks_free(&view->stacks);
 	memory_close(view->memory);
 	free(view->found.at);
 }
@@ -96,6 +99,8 @@ static int open_view(struct session *session, pid_t pid, struct view *view, char
 		err = heap_collect(&view->remote, &query, &view->found, &counts, why);
 	if (!err && session->options.survey)
 		err = code_objects_new(&view->codes);
+	if (!err && session->options.survey)
+		err = seed_stacks_read(&view->remote, &view->stacks);
 	if (err)
 		close_view(view);
 	return err;
@@ -109,6 +114,22 @@ static int lookup(const struct view *view, uint64_t gen, struct object *object)
 				    object, sizeof(*object), 0);
 }
 
+/* Whose step it runs in. Outer objects are older, as a rule, and have been entered before it. */
+static void find_driver(const struct view *view, uint64_t address, struct object *object)
+{
+	const struct seed_running *running = seed_stacks_find(&view->stacks, address);
+	struct object driver;
+
+	if (!running)
+		return;
+	object->tid = running->tid;
+	if (!running->driver || lookup(view, running->driver, &driver))
+		return;
+	object->driver_gen = running->driver;
+	object->driver_id = driver.id;
+	object->driver_kind = driver.kind;
+}
+
 /* What a survey tells of an object that no probe has met. */
 static void describe(const struct view *view, const struct generator *gen, struct object *object)
 {
@@ -117,6 +138,8 @@ static void describe(const struct view *view, const struct generator *gen, struc
 	object->code = seed_code(view->session, view->codes, remote, view->process, gen->code);
 	if (gen->awaits)
 		object->inner_gen = generator_unwrap(remote, gen->awaits);
+	if (gen->frame_state == STATE_RUNNING)
+		find_driver(view, gen->address, object);
 }
 
 static void enter(const struct view *view, uint64_t address, struct seed_counts *counts)

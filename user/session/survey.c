@@ -14,8 +14,8 @@ int session_survey(struct session *session, struct survey *survey)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = survey, .ctx_size_in = sizeof(*survey));
 
-	survey->round = ++session->survey_round;
 	survey->now_ns = clock_now_ns();
+	survey->number = ++session->surveys;
 	if (!survey->begin_ns)
 		survey->begin_ns = session->begin_ns;
 	return bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.survey_objects),
@@ -27,7 +27,7 @@ int session_survey_counts(const struct session *session, uint32_t code, struct s
 	int err = bpf_map__lookup_elem(session->skeleton->maps.surveyed, &code, sizeof(code), out,
 				       sizeof(*out), 0);
 
-	return !err && out->round == session->survey_round ? 0 : -ENOENT;
+	return !err && out->number == session->surveys ? 0 : -ENOENT;
 }
 
 int session_instruction(struct session *session, pid_t pid, uint64_t gen, uint32_t *instruction)

@@ -10,7 +10,7 @@
  * is touched. For sessions with `survey` in their options.
  */
 
-/* Fills in now_ns, and begin_ns where it is 0: of what has not changed since the session began nothing older
+/* Fills in now_ns, number, and begin_ns where it is 0: of what has not changed since the session began nothing older
  * is known. Objects that are told come as records of session_poll(): call it with a timeout of 0 to
  * have them at once. -errno when the kernel does not run it. */
 int session_survey(struct session *session, struct survey *survey);

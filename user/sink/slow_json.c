@@ -57,7 +57,7 @@ static void put_inner(struct writer *writer, const struct slow_step *step)
 		json_put_number(writer, ",\"run_ns\":", place->run_ns, false);
 		writer_printf(writer, ",\"to\":\"%s\"}", name_of_state(place->kind, place->to));
 	}
-	writer_puts(writer, "]");
+	json_put_number(writer, "],\"inner_left_out\":", step->inner_left, false);
 }
 
 static void put_reason(struct writer *writer, const struct reason *reason)
@@ -67,13 +67,14 @@ static void put_reason(struct writer *writer, const struct reason *reason)
 	};
 
 	writer_printf(writer, "{\"type\":\"%s\",\"name\":", types[reason->type]);
-	if (reason->type == EVENT_GC)
-		json_put_number(writer, "\"generation ", (uint64_t)reason->generation,
-				reason->generation < 0);
-	else
+	if (reason->type != EVENT_GC)
 		json_put_string(writer, reason->name);
+	else if (reason->generation >= 0)
+		writer_printf(writer, "\"generation %d\"", reason->generation);
+	else
+		writer_puts(writer, "\"generation unknown\"");
 	if (reason->type == EVENT_GC) {
-		json_put_number(writer, "\",\"generation\":", (uint64_t)reason->generation,
+		json_put_number(writer, ",\"generation\":", (uint64_t)reason->generation,
 				reason->generation < 0);
 		json_put_number(writer, ",\"collected\":", (uint64_t)reason->value, false);
 	}
@@ -91,6 +92,8 @@ static void put_reasons(struct writer *writer, const struct reasons *reasons)
 		put_reason(writer, &reasons->at[i]);
 	}
 	json_put_number(writer, "],\"reasons_left_out\":", reasons->left, false);
+	writer_puts(writer, reasons->forgotten ? ",\"reasons_forgotten\":true" :
+						 ",\"reasons_forgotten\":false");
 	json_put_number(writer, ",\"gc_ns\":", reasons->gc_ns, false);
 	json_put_number(writer, ",\"import_ns\":", reasons->import_ns, false);
 }
@@ -109,6 +112,7 @@ void slow_json_step(struct sink *sink, const struct slow_step *step, const char 
 	writer_puts(writer, "{\"type\":\"slow\",");
 	json_put_transition(sink, &event);
 	writer_puts(writer, step->running ? ",\"running\":true" : ",\"running\":false");
+	writer_puts(writer, step->at_least ? ",\"at_least\":true" : ",\"at_least\":false");
 	json_put_number(writer, ",\"begin_ns\":", step->begin_ns, false);
 	writer_puts(writer, ",\"thread\":");
 	json_put_string_or_null(writer, thread);

@@ -38,6 +38,21 @@ static void put_duration(struct sink *sink, uint64_t ns)
 	writer_puts(sink->writer, text);
 }
 
+/* How old something is: hours where a duration would be thousands of seconds. */
+static void put_age(struct sink *sink, uint64_t ns)
+{
+	unsigned long long minutes = ns / 60000000000ull;
+
+	if (minutes < 2)
+		put_duration(sink, ns);
+	else if (minutes < 120)
+		writer_printf(sink->writer, "%llu min", minutes);
+	else if (minutes < 48 * 60)
+		writer_printf(sink->writer, "%llu h %llu min", minutes / 60, minutes % 60);
+	else
+		writer_printf(sink->writer, "%llu d %llu h", minutes / 1440, minutes / 60 % 24);
+}
+
 static void put_label(struct sink *sink, const char *label)
 {
 	writer_printf(sink->writer, LABEL, label);
@@ -85,6 +100,11 @@ static void put_inner(struct sink *sink, const struct slow_step *step)
 		put_place(sink, place->code, place->line);
 		writer_puts(sink->writer, place->to == STATE_CLOSED ? "  (ended)\n" : "\n");
 	}
+	if (step->inner_left) {
+		put_label(sink, "");
+		writer_printf(sink->writer, "and %llu before\n",
+			      (unsigned long long)step->inner_left);
+	}
 }
 
 static void put_reason(struct sink *sink, const struct reason *reason)
@@ -123,10 +143,14 @@ static void put_reasons(struct sink *sink, const struct reasons *reasons)
 		put_label(sink, i ? "" : "meanwhile");
 		put_reason(sink, &reasons->at[i]);
 	}
-	if (!reasons->left)
-		return;
-	put_label(sink, "");
-	writer_printf(sink->writer, "and %llu more\n", (unsigned long long)reasons->left);
+	if (reasons->left) {
+		put_label(sink, "");
+		writer_printf(sink->writer, "and %llu more\n", (unsigned long long)reasons->left);
+	}
+	if (reasons->forgotten) {
+		put_label(sink, "");
+		writer_puts(sink->writer, "and earlier ones, more than are kept\n");
+	}
 }
 
 void slow_text_step(struct sink *sink, const struct slow_step *step, const char *thread)
@@ -135,6 +159,7 @@ void slow_text_step(struct sink *sink, const struct slow_step *step, const char 
 
 	text_put_clock(sink, event->ts_ns);
 	put_color(sink, "1;31");
+	writer_puts(sink->writer, step->at_least ? "over " : "");
 	put_duration(sink, step->run_ns);
 	put_color(sink, "0");
 	writer_printf(sink->writer, "  %s ", name_of_kind(step->chain[0].kind));
@@ -154,17 +179,18 @@ void slow_text_step(struct sink *sink, const struct slow_step *step, const char 
 	text_put_locals(sink, event);
 }
 
+static const char *const suspect_words[SUSPECT_COUNT] = { "", "never awaited",
+							  "dropped, not closed", "parked" };
+
 void slow_text_suspect(struct sink *sink, const struct suspect *suspect)
 {
-	static const char *const words[SUSPECT_COUNT] = { "", "never awaited: ",
-							  "dropped, not closed: ", "parked: " };
 	struct writer *writer = sink->writer;
 
 	text_put_clock(sink, suspect->event->ts_ns);
 	put_color(sink, "1;33");
-	writer_puts(writer, words[suspect->type]);
+	writer_puts(writer, suspect_words[suspect->type]);
 	put_color(sink, "0");
-	writer_printf(writer, "%s ", name_of_kind(suspect->self.kind));
+	writer_printf(writer, ": %s ", name_of_kind(suspect->self.kind));
 	put_color(sink, "1");
 	text_put_name(writer, suspect->self.code->qualname);
 	put_color(sink, "0");
@@ -172,7 +198,7 @@ void slow_text_suspect(struct sink *sink, const struct suspect *suspect)
 	if (suspect->has_suspended) {
 		writer_puts(writer,
 			    suspect->at_least ? ", suspended for at least " : ", suspended for ");
-		put_duration(sink, suspect->suspended_ns);
+		put_age(sink, suspect->suspended_ns);
 	}
 	writer_puts(writer, "\n");
 	if (suspect->chain)
@@ -183,5 +209,23 @@ void slow_text_suspect(struct sink *sink, const struct suspect *suspect)
 		return;
 	put_label(sink, "made in");
 	put_place(sink, suspect->maker, suspect->maker_line);
+	writer_puts(writer, "\n");
+}
+
+void slow_text_repeat(struct sink *sink, uint64_t ts_ns, const struct repeat *repeat)
+{
+	struct writer *writer = sink->writer;
+
+	text_put_clock(sink, ts_ns);
+	writer_printf(writer, "and %llu more ", (unsigned long long)repeat->more);
+	put_color(sink, "1;33");
+	writer_puts(writer, suspect_words[repeat->type]);
+	put_color(sink, "0");
+	writer_printf(writer, ": %s ", name_of_kind(repeat->kind));
+	put_place(sink, repeat->code, repeat->line);
+	if (repeat->at) {
+		writer_puts(writer, repeat->type == SUSPECT_PARKED ? ", waits in " : ", made in ");
+		put_place(sink, repeat->at, repeat->at_line);
+	}
 	writer_puts(writer, "\n");
 }
