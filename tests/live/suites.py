@@ -17,16 +17,17 @@ import suite_ps_races
 import suite_record
 import suite_runs
 import suite_seed
+import suite_slow
 import suite_top
 
 PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor", suite_doctor.run),
                    ("locals", suite_locals.run), ("seed", suite_seed.run), ("budget", suite_budget.run),
                    ("record", suite_record.run),
                    ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
-                   ("ps_races", suite_ps_races.run), ("latency", suite_latency.run),
+                   ("ps_races", suite_ps_races.run), ("latency", suite_latency.run), ("slow", suite_slow.run),
                    ("top", suite_top.run), ("export", suite_export.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
-        ("latency_once", suite_latency.run_once), ("top_once", suite_top.run_once),
+        ("latency_once", suite_latency.run_once), ("slow_once", suite_slow.run_once), ("top_once", suite_top.run_once),
         ("export_once", suite_export.run_once), ("html", suite_html.run))
 
 

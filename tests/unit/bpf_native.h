@@ -318,6 +318,15 @@ static inline void record_free(void *record)
 #define bpf_get_current_task_btf() kernel.current_task
 #define bpf_get_smp_processor_id() kernel.cpu
 #define bpf_ktime_get_ns()         kernel.now
+/* The body takes none out. */
+#define bpf_for_each_map_elem(which, body, context, flags)                                         \
+	do {                                                                                       \
+		struct map *map_ = MAP_OF(which);                                                  \
+		for (size_t i_ = 0; i_ < map_->count; i_++)                                        \
+			if (body(which, (void *)map_->entries[i_].key, map_->entries[i_].value,    \
+				 context))                                                         \
+				break;                                                             \
+	} while (0)
 #define bpf_loop(turns, body, context, flags)                                                      \
 	do {                                                                                       \
 		for (u32 turn_ = 0; turn_ < (turns) && !body(turn_, context); turn_++)             \

@@ -11,6 +11,7 @@ extern const volatile struct settings settings __attribute__((section(".data.set
 /* The Makefile compiles the BPF object with this warning off, too. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include "context.bpf.h"
+#include "survey.bpf.h"
 #include "transition.bpf.h"
 
 #define SITE_ADDRESS 0x10000 /* of the first site, as linked */
@@ -33,7 +34,7 @@ static struct world {
 	u8 lines[CODES_SEEN][LINES_SEEN];
 	u32 lines_bytes[CODES_SEEN];
 	unsigned code_count;
-	u32 codes_before;
+	u32 codes_before, surveys;
 	u64 contexts;  /* hits of USDT probes */
 	u64 anomalies; /* expected */
 } world;
@@ -69,6 +70,7 @@ static void clear_bpf(void)
 	memset(site_strangers, 0, sizeof(site_strangers));
 	memset(site_anomalies, 0, sizeof(site_anomalies));
 	memset(watched, 0, sizeof(watched));
+	memset(survey_counts, 0, sizeof(survey_counts));
 	last_object_id = 0;
 	last_code_id = 0;
 }
@@ -370,6 +372,19 @@ struct object *world_enter(uint64_t gen, const struct object *object)
 	return world_object(gen);
 }
 
+void world_survey(struct survey *survey)
+{
+	survey->now_ns = kernel.now;
+	survey->number = ++world.surveys;
+	survey_all(survey);
+	cr_assert_eq(kernel.reserved, 0);
+}
+
+const struct survey_counts *world_counts(uint32_t code)
+{
+	return &survey_counts[code];
+}
+
 /* --- what came out --- */
 
 const struct distributions *world_distributions(uint32_t code)
@@ -421,6 +436,8 @@ static void check_seq(const struct transition_record *record)
 {
 	u32 *last;
 
+	if (record->head.flags & TRANSITION_CHAIN) /* of an earlier transition */
+		return;
 	cr_assert(record->id && record->id < IDS_MAX);
 	last = &world.seqs[record->id];
 	cr_assert_gt(record->seq, *last, "seq goes back");
@@ -469,6 +486,11 @@ const struct captured_record *take_captured(uint16_t type)
 const struct context_record *take_context(void)
 {
 	return take_record(RECORD_CONTEXT);
+}
+
+const struct living_record *take_living(void)
+{
+	return take_record(RECORD_LIVING);
 }
 
 const char *told_qualname(uint32_t code)

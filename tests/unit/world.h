@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "histogram.h"
+#include "living.h"
 #include "object.h"
 #include "site.h"
 
@@ -83,6 +84,10 @@ struct object *world_object(uint64_t gen); /* its entry in the state map, or NUL
 /* Enters one as the user side does, in the current process; whatever was there is overwritten. */
 struct object *world_enter(uint64_t gen, const struct object *object);
 
+/* Looks through the state map, as survey_objects of bpf/genscope.bpf.c: now_ns and `number` are filled in. */
+void world_survey(struct survey *survey);
+const struct survey_counts *world_counts(uint32_t code);
+
 /* --- what came out --- */
 /* The times kept for a code object; NULL: none can be kept for that id. */
 const struct distributions *world_distributions(uint32_t code);
@@ -94,6 +99,8 @@ const struct transition_record *take_transition(void);
 const struct captured_record *take_captured(uint16_t type);
 /* The same for a context; transitions in between are passed over. */
 const struct context_record *take_context(void);
+/* The same for what a survey told. */
+const struct living_record *take_living(void);
 /* What was told of a code id: its qualname, or NULL. */
 const char *told_qualname(uint32_t code);
 const struct code_record *told_code(uint32_t code);
