@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct survey) == 64, "survey is shared with BPF");
 /* Objects of one function now. */
 struct survey_counts {
 	__u32 objects[STATE_COUNT]; /* by enum object_state, as inspect would say */
-	__u32 round;                /* of the survey: older ones say nothing */
+	__u32 number;               /* of the survey: older ones say nothing */
 	__u64 suspended_ns;         /* since when the oldest suspended one has been; 0: none is */
 };
 _Static_assert(sizeof(struct survey_counts) == 32, "survey_counts is shared with BPF");

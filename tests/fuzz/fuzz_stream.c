@@ -5,12 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <living.h>
+
+#include "model/living.h"
 #include "model/names.h"
+#include "model/repeats.h"
+#include "model/slow.h"
 #include "model/stream.h"
+#include "model/suspects.h"
 #include "python/layouts.h"
 #include "sink/html.h"
 #include "sink/perfetto.h"
 #include "sink/sink.h"
+#include "sink/slow.h"
 
 /*
  * A stream of records that nobody vouches for, through the model and every sink. The input is cut
@@ -21,8 +28,11 @@
 #define RECORD_MAX 8192
 
 struct fed {
-	struct sink *sinks[4];
-	uint64_t transitions, contexts;
+	struct sink *sinks[4]; /* text, json, perfetto, page */
+	struct slow *slow[2];  /* of all events, and of those that BPF thinks worth telling */
+	struct living *living;
+	struct repeats *repeats;
+	uint64_t transitions, contexts, living_objects;
 };
 
 static void touch(const char *text)
@@ -30,6 +40,76 @@ static void touch(const char *text)
 	volatile size_t length = strlen(text);
 
 	(void)length;
+}
+
+static int on_step(void *ctx, const struct slow_step *step)
+{
+	struct fed *fed = ctx;
+
+	if (!step->chain_count || step->chain_count > SLOW_CHAIN_MAX ||
+	    step->inner_count > SLOW_INNER_MAX || step->reasons.count > REASONS_MAX)
+		abort();
+	slow_text_step(fed->sinks[0], step, NULL);
+	slow_json_step(fed->sinks[1], step, "thread");
+	return 0;
+}
+
+static void show(struct fed *fed, const struct suspect *suspect)
+{
+	slow_json_suspect(fed->sinks[1], suspect);
+	if (repeats_add(fed->repeats, suspect) > 0)
+		slow_text_suspect(fed->sinks[0], suspect);
+}
+
+static void on_repeat(void *ctx, const struct repeat *repeat)
+{
+	struct fed *fed = ctx;
+
+	slow_text_repeat(fed->sinks[0], 1, repeat);
+}
+
+static int on_running(void *ctx, const struct living_chain *chain)
+{
+	struct slow_step step = { .event = chain->event,
+				  .running = true,
+				  .begin_ns = chain->since_ns,
+				  .chain = chain->at,
+				  .chain_count = chain->count };
+
+	return on_step(ctx, &step);
+}
+
+static int on_parked(void *ctx, const struct living_chain *chain)
+{
+	struct suspect suspect;
+
+	suspect_of_parked(chain, &suspect);
+	show(ctx, &suspect);
+	return 0;
+}
+
+static void survey(struct fed *fed)
+{
+	struct living_callbacks callbacks = { .chain = on_running, .ctx = fed };
+
+	if (living_running(fed->living, UINT64_MAX, &callbacks))
+		abort();
+	callbacks.chain = on_parked;
+	if (living_parked(fed->living, &callbacks))
+		abort();
+	repeats_tell(fed->repeats, on_repeat, fed);
+	living_begin(fed->living);
+}
+
+static void feed_slow(struct fed *fed, const struct event *event)
+{
+	struct suspect suspect;
+
+	for (int i = 0; i < 2; i++)
+		if (slow_event(fed->slow[i], event))
+			abort();
+	if (suspect_of_event(event, &suspect))
+		show(fed, &suspect);
 }
 
 static int on_event(void *ctx, const struct event *event)
@@ -45,6 +125,13 @@ static int on_event(void *ctx, const struct event *event)
 		touch(event->code->name);
 		touch(event->code->qualname);
 		touch(event->code->file);
+	} else if (event->type == EVENT_LIVING) {
+		touch(event->code->qualname);
+		if (living_add(fed->living, event))
+			abort();
+		if (++fed->living_objects % 8 == 0)
+			survey(fed);
+		return 0;
 	} else {
 		fed->contexts++;
 		if (event->type > EVENT_AUDIT || strlen(event->name) >= CONTEXT_NAME_BYTES)
@@ -52,6 +139,7 @@ static int on_event(void *ctx, const struct event *event)
 	}
 	for (int i = 0; i < 4; i++)
 		fed->sinks[i]->ops->event(fed->sinks[i], event);
+	feed_slow(fed, event);
 	return 0;
 }
 
@@ -121,12 +209,13 @@ static uint32_t size_captured(uint8_t *bytes, size_t size)
  * then size and type are the input's too. Returns how many bytes of it there are. */
 static size_t next_record(struct input *input, uint8_t *bytes)
 {
-	static const size_t sizes[8] = { [RECORD_TRANSITION] = sizeof(struct transition_record),
-					 [RECORD_CODE] = sizeof(struct code_record),
-					 [RECORD_LINES] =
-						 sizeof(struct lines_record) + LINES_BYTES_SMALL,
-					 [RECORD_PROCESS] = sizeof(struct process_record),
-					 [RECORD_CONTEXT] = sizeof(struct context_record) };
+	static const size_t sizes[16] = { [RECORD_TRANSITION] = sizeof(struct transition_record),
+					  [RECORD_CODE] = sizeof(struct code_record),
+					  [RECORD_LINES] =
+						  sizeof(struct lines_record) + LINES_BYTES_SMALL,
+					  [RECORD_PROCESS] = sizeof(struct process_record),
+					  [RECORD_CONTEXT] = sizeof(struct context_record),
+					  [RECORD_LIVING] = sizeof(struct living_record) };
 	uint8_t control[2] = {};
 	struct record_head head;
 	size_t size;
@@ -137,7 +226,7 @@ static size_t next_record(struct input *input, uint8_t *bytes)
 	if (control[0] & 0x80)
 		return size;
 	memcpy(&head, bytes, sizeof(head));
-	head.type = control[0] & 7;
+	head.type = control[0] & 15;
 	head.size = (uint32_t)sizes[head.type];
 	memcpy(bytes, &head, sizeof(head));
 	if (head.type == RECORD_LOCALS || head.type == RECORD_VARIABLES)
@@ -162,6 +251,25 @@ static size_t feed_all(struct stream *stream, const uint8_t *bytes, size_t size)
 		free(copy);
 	}
 	return records;
+}
+
+static void open_slow(struct fed *fed)
+{
+	struct slow_options options = { .over_ns = 1000, .step = on_step, .ctx = fed };
+	int err = slow_new(&options, &fed->slow[1]);
+
+	options.complete = true;
+	if (err || slow_new(&options, &fed->slow[0]) || living_new(&fed->living) ||
+	    repeats_new(&fed->repeats))
+		abort();
+}
+
+static void close_slow(struct fed *fed)
+{
+	slow_free(fed->slow[0]);
+	slow_free(fed->slow[1]);
+	living_free(fed->living);
+	repeats_free(fed->repeats);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -203,15 +311,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		abort();
 	fed.sinks[2] = perfetto;
 	fed.sinks[3] = html;
+	open_slow(&fed);
 	records = feed_all(stream, bytes, size);
+	survey(&fed);
 	counts = stream_counts(stream);
 	if (counts->transitions != fed.transitions || counts->contexts != fed.contexts ||
-	    fed.transitions + fed.contexts + counts->bad + counts->filtered > records)
+	    counts->living != fed.living_objects ||
+	    fed.transitions + fed.contexts + fed.living_objects + counts->bad + counts->filtered >
+		    records)
 		abort();
 	perfetto->ops->end(perfetto, &summary);
 	html->ops->end(html, &summary);
 	if (perfetto_free(perfetto) || html_free(html))
 		abort();
+	close_slow(&fed);
 	stream_free(stream);
 	writer_close(&writer);
 	return 0;

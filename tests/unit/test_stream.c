@@ -420,6 +420,90 @@ Test(stream, takes_the_newest_of_two_codes)
 	end(test);
 }
 
+/* Whoever keeps what an event pointed to finds it as it was. */
+Test(stream, keeps_the_older_of_two_codes)
+{
+	struct code_record first = a_code(1, "first", 0), second = a_code(1, "second", 0);
+	struct transition_record record = a_transition();
+	struct test *test = begin();
+	const struct code *kept;
+
+	FEED(test, first);
+	FEED(test, record);
+	kept = test->seen[0].event.code;
+	FEED(test, second);
+	cr_assert_str_eq(kept->qualname, "first");
+	FEED(test, record);
+	cr_assert_str_eq(test->seen[1].event.code->qualname, "second");
+	end(test);
+}
+
+static struct living_record a_living_object(void)
+{
+	return (struct living_record){
+		.head = { .size = sizeof(struct living_record),
+			  .type = RECORD_LIVING,
+			  .pid = 10,
+			  .tid = 11,
+			  .ts_ns = 1000 },
+		.gen = 0x1000,
+		.id = 5,
+		.seq = 3,
+		.code = 1,
+		.instruction = 4,
+		.maker_code = 2,
+		.maker_instruction = NO_INSTRUCTION,
+		.kind = KIND_COROUTINE,
+		.state = STATE_SUSPENDED,
+		.frame = STATE_SUSPENDED,
+	};
+}
+
+Test(stream, tells_of_living_objects)
+{
+	struct code_record code = a_code(1, "waiting", 9), maker = a_code(2, "maker", 0);
+	struct living_record record = a_living_object();
+	struct test *test = begin();
+	const struct event *event = &test->seen[0].event;
+
+	FEED(test, code);
+	FEED(test, maker);
+	cr_assert_eq(feed_lines(test, 1, 0, ONE_DOWN, 9), 0);
+	FEED(test, record);
+	cr_assert_eq(test->count, 1);
+	cr_assert_eq(event->type, EVENT_LIVING);
+	cr_assert_eq(event->ts_ns, 1000);
+	cr_assert_eq(event->pid, 10);
+	cr_assert_eq(event->tid, 11);
+	cr_assert_str_eq(event->code->qualname, "waiting");
+	cr_assert_eq(event->line, code_line(event->code, 4));
+	cr_assert_neq(event->line, 0);
+	cr_assert_str_eq(event->maker->qualname, "maker");
+	cr_assert_eq(event->maker_line, 0);
+	record.maker_code = 0;
+	record.code = 77; /* of which nothing was told */
+	FEED(test, record);
+	event = &test->seen[1].event;
+	cr_assert_null(event->maker);
+	cr_assert_str_eq(event->code->qualname, "?");
+	cr_assert_eq(stream_counts(test->stream)->living, 2);
+	cr_assert_eq(stream_counts(test->stream)->transitions, 0);
+	record.kind = KIND_NONE;
+	BAD(test, record);
+	record.kind = KIND_COUNT;
+	BAD(test, record);
+	record = a_living_object();
+	record.state = STATE_COUNT;
+	BAD(test, record);
+	record = a_living_object();
+	record.frame = STATE_COUNT;
+	BAD(test, record);
+	record = a_living_object();
+	record.head.size--;
+	BAD(test, record);
+	end(test);
+}
+
 Test(stream, counts_what_is_not_wanted)
 {
 	struct code_record wanted = a_code(1, "yes", 0), unwanted = a_code(2, "no", 0);
