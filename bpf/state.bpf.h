@@ -59,9 +59,12 @@ static __always_inline void pop(struct thread *thread, struct object *object, u6
 	thread->top_kind = object->driver_kind;
 }
 
-/* Whoever resumes an object in one of these ways is suspended with it. */
+/* Is whoever resumed the object suspended with it? An async generator is resumed by an awaitable of its own, whatever
+ * the instruction looks like that drives that one. */
 static __always_inline bool is_awaited(const struct object *object)
 {
+	if (object->kind == KIND_ASYNC_GENERATOR)
+		return true;
 	switch (object->step_via) {
 	case VIA_UNKNOWN:
 	case VIA_NEXT:
@@ -80,6 +83,26 @@ static __always_inline void keep_inner(struct thread *thread, struct object *obj
 
 	object->inner_gen = known ? thread->left_gen : 0;
 	thread->left_gen = known && is_awaited(object) ? gen : 0;
+}
+
+/* Follow ag_running_async: true when it has gone down. The object has yielded or ended then: who drove it goes on, and
+ * awaits it no more. */
+static __always_inline bool follow_async(struct thread *thread, struct object *object, u64 gen,
+					 u8 to)
+{
+	bool ended = object->async && !to;
+
+	if (ended && thread->left_gen == gen)
+		thread->left_gen = 0;
+	object->async = to;
+	return ended;
+}
+
+/* How long a visible step of `elapsed` was. Where steps are told for the time that they held their thread, what an
+ * async generator awaits is none of it. */
+static __always_inline u64 step_ns(const struct object *object, u64 elapsed)
+{
+	return settings.chains && object->kind == KIND_ASYNC_GENERATOR ? object->held_ns : elapsed;
 }
 
 /* No method of this object is under way any more. */

@@ -314,13 +314,10 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 
 	*flags = step->first_seen ? TRANSITION_FIRST_SEEN : 0;
 	if (object->changed_ns && step->from == STATE_RUNNING) {
-		times->run_ns = elapsed;
+		times->run_ns = step_ns(object, elapsed);
 		times->self_ns = object->self_ns;
 		*flags |= TRANSITION_HAS_RUN;
 		object->run_sum_ns += elapsed;
-		/* where steps are told for the time that they held their thread, its awaits are none of it */
-		if (settings.chains && object->kind == KIND_ASYNC_GENERATOR)
-			times->run_ns = object->held_ns;
 	}
 	if (step->from == STATE_RUNNING)
 		object->self_ns = 0;
@@ -527,10 +524,7 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	driver = thread->top_gen == hit->gen ? object->driver_id : thread->top_id;
 	step.parent = object->visible == STATE_RUNNING ? object->driver_id : 0;
 	follow_frame(hit, thread, object, &change);
-	async_ended = object->async && !change.async;
-	if (async_ended && thread->left_gen == hit->gen) /* it has yielded: nobody awaits it now */
-		thread->left_gen = 0;
-	object->async = change.async;
+	async_ended = follow_async(thread, object, hit->gen, change.async);
 	step.from = object->visible;
 	step.to = visible_state(hit->kind, object->frame, object->async);
 	if (step.from == step.to) {

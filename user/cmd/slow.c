@@ -312,7 +312,7 @@ static void put_counts(struct slow_run *slow)
 		      (unsigned long long)slow->suspects[SUSPECT_UNCLOSED],
 		      (unsigned long long)slow->suspects[SUSPECT_PARKED]);
 	if (slow->unselected)
-		writer_printf(&slow->writer, "; %llu more are not selected",
+		writer_printf(&slow->writer, "; %llu more not selected",
 			      (unsigned long long)slow->unselected);
 	writer_puts(&slow->writer, "\n");
 }
@@ -404,8 +404,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option slow_options[] = {
-	{ 0, 0, 0, 0, "What is told:", 2 },
-	{ "over", OPTION_OVER, "DUR", 0, "a step as long as that (default: 50ms)", 2 },
+	{ 0, 0, 0, 0, "What is told:", 6 },
+	{ "over", OPTION_OVER, "DUR", 0, "a step as long as that (default: 50ms)", 0 },
 	{ "parked", OPTION_PARKED, "DUR", 0, "suspended for how long makes a suspect (default: 1h)",
 	  0 },
 	{ 0 },
