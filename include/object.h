@@ -46,10 +46,10 @@ struct object {
 	__u32 told;     /* 1 + seq at which a survey told of it as parked; 0: never */
 	__u32 awaited;  /* the survey (by its `number`) that found another object to await it */
 	__u32 task_row; /* of the task whose coroutine it is; 0: not looked for */
-	__u8 kind;    /* enum object_kind */
-	__u8 visible; /* enum object_state, as inspect would say */
-	__u8 frame;   /* enum object_state of gi_frame_state alone */
-	__u8 async;   /* ag_running_async */
+	__u8 kind;      /* enum object_kind */
+	__u8 visible;   /* enum object_state, as inspect would say */
+	__u8 frame;     /* enum object_state of gi_frame_state alone */
+	__u8 async;     /* ag_running_async */
 	__u8 driver_kind;
 	__u8 step_via;      /* what began the step */
 	__u8 exit_via;      /* how the frame left RUNNING last */

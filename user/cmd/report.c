@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/report_page.h"
+#include "cmd/report_slow.h"
 #include "model/recorded.h"
 #include "model/replay.h"
 #include "model/select.h"
@@ -42,6 +43,7 @@ struct report {
 	struct sink sink;
 	struct sink *perfetto; /* NULL: no such file is wanted */
 	struct report_page page;
+	struct report_slow slow;
 	struct progress progress;
 	struct loss lost;           /* told while it was recorded */
 	uint64_t first_ns, last_ns; /* of events */
@@ -97,6 +99,8 @@ static int on_event(void *ctx, const struct event *event)
 		report->last_ns = event->ts_ns;
 	if (event->type == EVENT_TRANSITION)
 		err = take_transition(report, event, &selected);
+	if (!err)
+		err = report_slow_event(&report->slow, event);
 	if (err)
 		return err;
 	if (!selected) {
@@ -104,7 +108,7 @@ static int on_event(void *ctx, const struct event *event)
 		return 0;
 	}
 	report->events++;
-	if (report->options.json)
+	if (report->options.json && !report->slow.listed)
 		report->sink.ops->event(&report->sink, event);
 	if (report->perfetto)
 		report->perfetto->ops->event(report->perfetto, event);
@@ -369,7 +373,8 @@ static int finish(struct report *report)
 	struct summary summary;
 	int err = open_stream(report); /* of no record at all */
 
-	if (!err && !report->options.json)
+	report_slow_end(&report->slow, report->last_ns);
+	if (!err && !report->options.json && !report->slow.listed)
 		err = print_table(report);
 	if (err)
 		return err;
@@ -432,7 +437,17 @@ static int open_all(struct report *report)
 	report->sink.realtime_offset_ns = replay_about(report->replay)->realtime_offset_ns;
 	if (report->perfetto_path && open_perfetto(report))
 		return EXIT_FAILED;
-	return report_page_open(&report->page, report->path, replay_about(report->replay), options);
+	if (report_page_open(&report->page, report->path, replay_about(report->replay),
+			     report->slow.over_ns, options))
+		return EXIT_FAILED;
+	report->slow.options = options;
+	report->slow.selection = &report->selection;
+	report->slow.sink = &report->sink;
+	report->slow.page = report->page.sink;
+	if (!report_slow_open(&report->slow))
+		return EXIT_DONE;
+	complain("out of memory");
+	return EXIT_FAILED;
 }
 
 static int report_main(struct report *report)
@@ -468,7 +483,7 @@ static int report_main(struct report *report)
 
 /* --- options --- */
 
-enum { OPTION_PERFETTO = 0x500, OPTION_HTML };
+enum { OPTION_PERFETTO = 0x500, OPTION_HTML, OPTION_SLOW, OPTION_OVER, OPTION_PARKED };
 
 static bool is_standard_output(const char *path)
 {
@@ -520,6 +535,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_HTML:
 		report->page.path = arg;
 		return 0;
+	case OPTION_SLOW:
+		report->slow.listed = true;
+		return 0;
+	case OPTION_OVER:
+		return options_duration(state, "--over", arg, &report->slow.over_ns);
+	case OPTION_PARKED:
+		return options_duration(state, "--parked", arg, &report->slow.parked_ns);
 	case ARGP_KEY_ARG:
 		if (report->path)
 			return options_error(state, "'%s': one recording at a time", arg);
@@ -532,6 +554,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option report_options[] = {
+	{ "slow", OPTION_SLOW, 0, 0,
+	  "instead of tables the steps over the limit and suspects, as genscope slow tells them",
+	  3 },
+	{ "over", OPTION_OVER, "DUR", 0, "how long a step is slow, here and on the page (50ms)",
+	  3 },
+	{ "parked", OPTION_PARKED, "DUR", 0,
+	  "suspended for how long at the end makes a suspect (1h)", 3 },
 	{ "perfetto", OPTION_PERFETTO, "FILE", 0,
 	  "also write a trace for ui.perfetto.dev and chrome://tracing", 5 },
 	{ "html", OPTION_HTML, "FILE", 0,
@@ -572,6 +601,7 @@ static int close_all(struct report *report, int status)
 	if (report->writer.buffer)
 		status = close_output(&report->writer, report->options.output, status);
 	stream_free(report->stream);
+	report_slow_close(&report->slow);
 	times_free(report->times);
 	recorded_free(report->recorded);
 	replay_close(report->replay);
@@ -581,7 +611,9 @@ static int close_all(struct report *report, int status)
 
 int cmd_report(int argc, char **argv)
 {
-	struct report report = { .options = { .command = "report" } };
+	struct report report = { .options = { .command = "report" },
+				 .slow = { .over_ns = REPORT_OVER_NS,
+					   .parked_ns = REPORT_PARKED_NS } };
 	int status;
 
 	argv[0] = "genscope report";

@@ -70,10 +70,15 @@ static void describe_filters(const struct options *options, const struct recordi
 }
 
 int report_page_open(struct report_page *page, const char *recording,
-		     const struct recording_about *about, const struct options *options)
+		     const struct recording_about *about, uint64_t slow_ns,
+		     const struct options *options)
 {
 	const char *slash = strrchr(recording, '/');
-	struct html_options html = { .about = *about, .file = slash ? slash + 1 : recording };
+	struct html_options html = { .about = *about,
+				     .file = slash ? slash + 1 : recording,
+				     .looks_for_slow = true,
+				     .looks_for_suspects = true,
+				     .slow_ns = slow_ns };
 	int err;
 
 	if (!page->path)

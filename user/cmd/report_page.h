@@ -21,9 +21,11 @@ struct report_page {
 	char filters[1024]; /* in words */
 };
 
-/* EXIT_DONE, or the exit status to end with: why was said. `recording` is its path. */
+/* EXIT_DONE, or the exit status to end with: why was said. `recording` is its path; steps of `slow_ns` and more will
+ * be put on the page, and suspects (report_slow.h). */
 int report_page_open(struct report_page *page, const char *recording,
-		     const struct recording_about *about, const struct options *options);
+		     const struct recording_about *about, uint64_t slow_ns,
+		     const struct options *options);
 void report_page_event(struct report_page *page, const struct event *event);
 void report_page_lost(struct report_page *page, uint64_t ts_ns, const struct loss *since);
 void report_page_end(struct report_page *page, const struct recorded *recorded,
