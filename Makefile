@@ -14,6 +14,9 @@ SHELL       := /bin/bash
 .SUFFIXES:
 MAKEFLAGS   += --no-builtin-rules --no-print-directory
 
+# Programs that tests want and that are not installed: see tests/setup/deps.sh.
+export PATH := $(PATH):$(or $(GENSCOPE_CACHE),/var/cache/genscope)/bin
+
 # Debian keeps bpftool in /usr/sbin, which is not in everybody's PATH.
 BPFTOOL      ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
 CLANG        ?= clang
@@ -58,7 +61,7 @@ FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench tests/http,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all deps demo check check-build check-run unit layouts http fuzz fuzz-smoke live interpreters bench install uninstall \
+.PHONY: all deps demo check check-build check-run unit layouts http contrib fuzz fuzz-smoke live interpreters bench install uninstall \
         format lint clean distclean help FORCE
 all: $(BUILD)/genscope
 
@@ -179,7 +182,7 @@ check-build: all interpreters $(BUILD)/tests/unit $(BUILD)/tests/serve $(if $(FU
 
 check-run:
 	$(if $(FUZZ_READY),,@echo 'fuzz-smoke: skipped: this clang has no fuzzer runtime (libclang-rt-dev)'$(if $(CI),; exit 1))
-	@failed=; for suite in unit layouts http $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
+	@failed=; for suite in unit layouts http contrib $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
 	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
 
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)
@@ -214,6 +217,10 @@ $(BUILD)/tests/serve: $(BUILD)/asan/tests/http/serve.o $(ASAN)
 http: $(BUILD)/tests/serve
 	@$(PYTHON) tests/http/run.py --serve '$(STEADY) $<' $(HTTP)
 
+# What is in contrib/, by the tools that will read it.
+contrib: all
+	@$(PYTHON) tests/contrib/check.py --genscope $(BUILD)/genscope
+
 $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZOBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LIBS) -o $@
@@ -246,12 +253,23 @@ lint: $(BUILD)/genscope.skel.h
 
 # --- install, clean, help --------------------------------------------------------------------------------------------
 
+# systemd looks here under /usr and /usr/local; nothing is enabled.
+UNITS := $(PREFIX)/lib/systemd/system
+
 install: all
 	$(INSTALL) -D -m 755 $(BUILD)/genscope $(DESTDIR)$(PREFIX)/bin/genscope
 	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/genscope/LICENSE
 	$(if $(wildcard docs/genscope.1),$(INSTALL) -D -m 644 docs/genscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/genscope.1)
+	$(INSTALL) -d $(DESTDIR)$(UNITS)
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' contrib/systemd/genscope-export.service > $(DESTDIR)$(UNITS)/genscope-export.service
+	$(INSTALL) -m 644 contrib/systemd/genscope-export.socket $(DESTDIR)$(UNITS)
+	chmod 644 $(DESTDIR)$(UNITS)/genscope-export.service
+	$(INSTALL) -D -m 644 contrib/prometheus/genscope.rules.yml $(DESTDIR)$(PREFIX)/share/genscope/genscope.rules.yml
+	$(INSTALL) -D -m 644 contrib/grafana/genscope.json $(DESTDIR)$(PREFIX)/share/genscope/genscope.json
 
 uninstall:
+	rm -f $(DESTDIR)$(UNITS)/genscope-export.service $(DESTDIR)$(UNITS)/genscope-export.socket
+	rm -rf $(DESTDIR)$(PREFIX)/share/genscope
 	rm -f $(DESTDIR)$(PREFIX)/bin/genscope $(DESTDIR)$(PREFIX)/share/man/man1/genscope.1
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/genscope
 
@@ -259,6 +277,7 @@ clean:
 	rm -rf $(BUILD)
 
 distclean: clean
+	rm -rf $(or $(GENSCOPE_CACHE),/var/cache/genscope)/bin
 	tests/interpreters.sh --remove
 	find tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -270,12 +289,14 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
 
   make             build/genscope; installs nothing
   make deps        install the packages (as root; quick when nothing is missing)
-  make install     binary, man page, licence; honours PREFIX=/usr/local and DESTDIR=
+  make install     binary, man page, licence, systemd units (not enabled), alert rules, dashboard; honours
+                   PREFIX=/usr/local and DESTDIR=
   make uninstall   take them away again
 
   make unit        unit tests under ASan and UBSan, no root
   make layouts     the tables of offsets against the headers and the memory of each test interpreter
   make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k tls' for a part
+  make contrib     units, manifests, alert rules and dashboard of contrib/, by systemd's and Prometheus' own tools
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
@@ -284,7 +305,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make lint        clang-format and clang-tidy; silent when clean
 
   make clean       remove build/
-  make distclean   and the cached interpreters
+  make distclean   and the cached interpreters and tools
   make help        this page
 
 V=1 shows the commands. CI=1 turns what would be skipped into a failure.

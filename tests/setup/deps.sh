@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libcap-ng-dev libseccomp-dev pkg-config git python3"
 lint_packages="clang-format clang-tidy"
 bench_packages="bpftrace"
-check_packages="curl openssl prometheus python3-prometheus-client tmux libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates chromium chromium-driver"
+check_packages="curl openssl python3-prometheus-client tmux libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates
+	chromium chromium-driver systemd python3-yaml"
 
 export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
 gave_up=$here/../../build/no-backports
@@ -90,22 +91,42 @@ install_libbpf() {
 	[ -z "$(not_installed libbpf-dev)" ] || install_packages libbpf-dev
 }
 
+# For make check. Debian's package of Prometheus starts a server when it is installed: only the programs are taken out
+# of it, into a folder that the Makefile puts at the end of PATH.
+tools=${GENSCOPE_CACHE:-/var/cache/genscope}/bin
+have_prometheus() {
+	local program
+	for program in prometheus promtool; do command -v $program >/dev/null || [ -x "$tools/$program" ] || return 1; done
+}
+
+install_prometheus() {
+	have_prometheus && return
+	say "getting prometheus and promtool (of the package prometheus, which is not installed)"
+	mkdir -p "$private/prometheus" "$tools"
+	chmod 755 "$private" && chmod 777 "$private/prometheus"	# apt downloads as the user _apt
+	[ -n "$(apt-cache show prometheus 2>/dev/null)" ] || quiet_apt update || true
+	(cd "$private/prometheus" && quiet_apt download prometheus) || die "apt-get could not download prometheus (its own words are above)"
+	dpkg-deb --fsys-tarfile "$private/prometheus/"*.deb | tar -x -C "$private/prometheus" ./usr/bin/promtool ./usr/bin/prometheus
+	mv "$private/prometheus/usr/bin/promtool" "$private/prometheus/usr/bin/prometheus" "$tools/"
+}
+
 install() {
-	local packages
+	local packages prometheus=yes
 	case $1 in
 	build) packages=$build_packages ;;
 	lint) packages=$lint_packages ;;
 	bench) packages=$bench_packages ;;
-	*) packages="$build_packages $check_packages $lint_packages" ;;
+	*) packages="$build_packages $check_packages $lint_packages"; have_prometheus || prometheus=no ;;
 	esac
 	if ! command -v apt-get >/dev/null; then
 		missing build
 		return	# not Debian: what building needs is there, the rest is the user's own affair
 	fi
 	packages=$(not_installed $packages)
-	if [ -z "$packages" ] && { have_multi || [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; }; then return; fi
+	if [ -z "$packages" ] && [ $prometheus = yes ] && { have_multi || [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; }; then return; fi
 	if [ "$(id -u)" != 0 ]; then
-		[ -z "$packages" ] && [ -z "$(not_installed libbpf-dev)" ] && return	# an older libbpf will do
+		[ -z "$packages" ] && [ $prometheus = yes ] && [ -z "$(not_installed libbpf-dev)" ] && return	# an older libbpf will do
+		[ $prometheus = yes ] || packages="$packages prometheus"
 		echo "genscope: not installed: $(echo $packages $(not_installed libbpf-dev)): run \`make deps\` as root" >&2
 		exit 1
 	fi
@@ -115,6 +136,7 @@ install() {
 	: >"$log"
 	[ -z "$packages" ] || install_packages $packages
 	install_libbpf
+	[ $prometheus = yes ] || install_prometheus
 }
 
 case ${1:-}-${2:-} in
