@@ -7,8 +7,7 @@
  * written are prepared beforehand.
  */
 
-/* Before its modes are changed; handles signals that end a process
- * and that nobody handles yet. */
+/* Before its modes are changed; handles signals that end a process and that nobody handles yet. */
 void tui_restore_prepare(int fd);
 
 /* Those signals are the kernel's again. */
