@@ -23,7 +23,7 @@ class Screen:
         if not shutil.which("tmux"):
             raise Skip("tmux is not installed")
         self.folder = folder
-        self.name = f"genscope-{os.getpid()}-{next(NUMBERS)}"
+        self.socket = os.path.join(folder, f"tmux-{next(NUMBERS)}")  # goes with the folder
         self.environment = {**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", **(env or {})}
         command = shlex.join(str(word) for word in argv) + (f" 2> {shlex.quote(errors)}" if errors else "")
         script = (f"cd {shlex.quote(folder)}; echo earlier; stty -a > before; set -m; {command}; echo $? > status.new; "
@@ -33,7 +33,7 @@ class Screen:
                   f"exec sh -c {shlex.quote(script)}")
 
     def tmux(self, *words):
-        done = subprocess.run(["tmux", "-L", self.name, *words], capture_output=True, text=True, timeout=20, check=False,
+        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, timeout=20, check=False,
                               env=self.environment)
         if done.returncode:
             raise Failure(f"tmux {words}: {done.stderr.strip()}")
@@ -112,7 +112,7 @@ class Screen:
         self.shows("earlier")
 
     def kill(self):
-        subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, check=False, env=self.environment)
+        subprocess.run(["tmux", "-S", self.socket, "kill-server"], capture_output=True, check=False, env=self.environment)
 
     def __enter__(self):
         return self
