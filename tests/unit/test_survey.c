@@ -107,9 +107,12 @@ Test(survey, counts_by_function_and_state)
 	cr_expect_eq(counts->suspended_ns, 1001, "the oldest of those that are suspended");
 	cr_expect_eq(world_counts(2)->suspended_ns, 500, "since its birth");
 	cr_expect_eq(world_counts(3)->suspended_ns, 77, "since the run began, at least");
-	cr_expect_eq(world_counts(0)->objects[SUSPENDED], 1, "ids without room share one");
-	cr_expect_eq(world_counts(0)->objects[CREATED], 1);
-	cr_expect_eq(world_counts(0)->suspended_ns, 300);
+	cr_expect_eq(world_counts(DISTRIBUTIONS_MAX)->objects[SUSPENDED], 1, "ids of any size");
+	cr_expect_eq(world_counts(DISTRIBUTIONS_MAX)->suspended_ns, 300);
+	cr_expect_eq(world_counts(0)->objects[CREATED], 1, "of a function that is not known");
+	cr_expect_eq(world_counts(0)->objects[SUSPENDED], 0);
+	world_survey(&survey);
+	cr_expect_eq(world_counts(1)->objects[SUSPENDED], 4, "counted anew");
 	no_more();
 	python_end();
 }

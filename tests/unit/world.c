@@ -70,7 +70,6 @@ static void clear_bpf(void)
 	memset(site_strangers, 0, sizeof(site_strangers));
 	memset(site_anomalies, 0, sizeof(site_anomalies));
 	memset(watched, 0, sizeof(watched));
-	memset(survey_counts, 0, sizeof(survey_counts));
 	last_object_id = 0;
 	last_code_id = 0;
 }
@@ -382,7 +381,10 @@ void world_survey(struct survey *survey)
 
 const struct survey_counts *world_counts(uint32_t code)
 {
-	return &survey_counts[code];
+	static const struct survey_counts none;
+	const struct survey_counts *counts = bpf_map_lookup_elem(&surveyed, &code);
+
+	return counts && counts->number == world.surveys ? counts : &none;
 }
 
 /* --- what came out --- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cmd/cmd.h"
 #include "cmd/export.h"
@@ -225,6 +226,17 @@ static int give_up_privileges(const struct export_run *export)
 	return EXIT_NOT_ALLOWED;
 }
 
+/* A process takes a few descriptors, a connection one: as many as we may have. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* may fail, then it is as it was */
+}
+
 static int export_main(struct export_run *export)
 {
 	struct pages pages = { .metrics = on_metrics, .healthy = is_healthy, .ctx = export };
@@ -360,37 +372,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option export_options[] = {
-	{ 0, 0, 0, 0, "Serving:", 2 },
+	{ 0, 0, 0, 0, "Serving:", 6 },
 	{ "listen", OPTION_LISTEN, "ADDRESS", 0,
 	  "host:port, [v6]:port, :port or unix:/path; repeatable (default: " ADDRESS_DEFAULT
 	  ", unless systemd passes sockets)",
-	  2 },
+	  6 },
 	{ "web-config", OPTION_WEB_CONFIG, "FILE", 0,
-	  "TLS and passwords, as Prometheus' exporters have it", 2 },
-	{ 0, 0, 0, 0, "Series:", 3 },
+	  "TLS and passwords, as Prometheus' exporters have it", 6 },
+	{ 0, 0, 0, 0, "Series:", 7 },
 	{ "label", OPTION_LABEL, "NAME=GLOB", 0,
 	  "service NAME for processes whose command line matches; repeatable, the first one counts",
-	  3 },
+	  7 },
 	{ "max-series", OPTION_MAX_SERIES, "N", 0,
-	  "functions with series of their own (200); the rest is \"other\"", 3 },
-	{ "over", OPTION_OVER, "DUR", 0, "how long a slow step is (50ms)", 3 },
-	{ 0, 0, 0, 0, "Cost:", 4 },
+	  "functions with series of their own (200); the rest is \"other\"", 7 },
+	{ "over", OPTION_OVER, "DUR", 0, "how long a slow step is (50ms)", 7 },
+	{ 0, 0, 0, 0, "Cost:", 8 },
 	{ "max-overhead", OPTION_MAX_OVERHEAD, "PERCENT", 0,
 	  "of each target's processor time (1); over it, its probes come off for a while; 0: no "
 	  "limit",
-	  4 },
+	  8 },
 	{ "no-probes", OPTION_NO_PROBES, 0, 0,
-	  "only what memory tells: what is alive, in which state", 4 },
+	  "only what memory tells: what is alive, in which state", 8 },
 	{ "snapshot-interval", OPTION_SNAPSHOT, "DUR", 0,
-	  "between two looks at the memory of targets without probes (10s)", 4 },
-	{ 0, 0, 0, 0, "Run:", 5 },
+	  "between two looks at the memory of targets without probes (10s)", 8 },
+	{ 0, 0, 0, 0, "Run:", 9 },
 	{ "user", OPTION_USER, "NAME", 0,
-	  "who to be after the start, with four capabilities (genscope, or else nobody)", 5 },
+	  "who to be after the start, with four capabilities (genscope, or else nobody)", 9 },
 	{ "keep-privileges", OPTION_KEEP_PRIVILEGES, 0, 0, "stay root, without a seccomp filter",
-	  5 },
-	{ "duration", 'd', "DUR", 0, "end after this time", 5 },
-	{ "quiet", 'q', 0, 0, "no remarks on standard error but `genscope: attached`", 5 },
-	{ "verbose", 'v', 0, 0, "more of them", 5 },
+	  9 },
+	{ "duration", 'd', "DUR", 0, "end after this time", 9 },
+	{ "quiet", 'q', 0, 0, "no remarks on standard error but `genscope: attached`", 9 },
+	{ "verbose", 'v', 0, 0, "more of them", 9 },
 	{ 0 },
 };
 
@@ -418,6 +430,7 @@ int cmd_export(int argc, char **argv)
 				     .over_ns = OVER_DEFAULT_NS,
 				     .snapshot_ns = SNAPSHOT_DEFAULT_NS,
 				     .max_overhead = OVERHEAD_DEFAULT,
+				     .duty = 1,
 				     .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct stream_callbacks callbacks = {
 		.event = on_event, .wanted = on_code, .verdict = on_verdict, .ctx = &export
@@ -439,6 +452,7 @@ int cmd_export(int argc, char **argv)
 		status = EXIT_FAILED;
 	} else {
 		catch_signals();
+		raise_descriptors();
 		status = export_main(&export);
 	}
 	session_close(export.run.session);

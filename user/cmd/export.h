@@ -77,6 +77,8 @@ struct export_run {
 	size_t process_count, process_room;
 	uint64_t next_snapshot_ns, next_promotion_ns, next_budget_ns;
 	uint64_t past_on_ns, past_off_ns; /* of processes that have gone */
+	uint64_t duty_on_ns, duty_off_ns; /* of all, when the duty ratio was worked out last */
+	double duty;
 	bool estimated;
 	int err;
 };

@@ -11,6 +11,8 @@
 #include "session/survey.h"
 #include "target/clock.h"
 
+#define DUTY_NS 1000000000ull /* summed over processes */
+
 void export_read_code(struct export_run *export, uint32_t code, double scale)
 {
 	struct distributions now;
@@ -65,7 +67,8 @@ static int read_all(struct export_run *export, struct survey *survey)
 	return err;
 }
 
-static double duty_of(const struct export_run *export)
+/* Of the time since it was worked out last, if that is long enough to say something. */
+static double duty_of(struct export_run *export)
 {
 	uint64_t on_ns = export->past_on_ns, off_ns = export->past_off_ns;
 
@@ -75,7 +78,14 @@ static double duty_of(const struct export_run *export)
 	}
 	if (export->no_probes)
 		return 0;
-	return on_ns + off_ns ? (double)on_ns / (double)(on_ns + off_ns) : 1;
+	if (on_ns + off_ns < export->duty_on_ns + export->duty_off_ns + DUTY_NS)
+		return export->duty;
+	on_ns -= export->duty_on_ns;
+	off_ns -= export->duty_off_ns;
+	export->duty_on_ns += on_ns;
+	export->duty_off_ns += off_ns;
+	export->duty = (double)on_ns / (double)(on_ns + off_ns);
+	return export->duty;
 }
 
 static void count_statuses(const struct export_run *export,
@@ -93,7 +103,7 @@ static void count_statuses(const struct export_run *export,
 		statuses[export->processes[i].status].targets++;
 }
 
-static void describe(const struct export_run *export, const struct survey *survey,
+static void describe(struct export_run *export, const struct survey *survey,
 		     struct prometheus_self *self)
 {
 	struct session_stats stats;

@@ -554,13 +554,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option report_options[] = {
+	{ 0, 0, 0, 0, "Slow steps and suspects:", 6 },
 	{ "slow", OPTION_SLOW, 0, 0,
 	  "instead of tables the steps over the limit and suspects, as genscope slow tells them",
 	  3 },
 	{ "over", OPTION_OVER, "DUR", 0, "how long a step is slow, here and on the page (50ms)",
 	  3 },
 	{ "parked", OPTION_PARKED, "DUR", 0,
-	  "suspended for how long at the end makes a suspect (1h)", 3 },
+	  "suspended for how long at the end makes a suspect (1h)", 6 },
 	{ "perfetto", OPTION_PERFETTO, "FILE", 0,
 	  "also write a trace for ui.perfetto.dev and chrome://tracing", 5 },
 	{ "html", OPTION_HTML, "FILE", 0,

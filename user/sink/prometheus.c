@@ -318,7 +318,8 @@ static void put_lost(struct page *page)
 static void put_targets(struct page *page)
 {
 	begin_family(page, "genscope_targets", EXPOSITION_GAUGE, NULL,
-		     "Processes that run CPython, by what becomes of them here.", false);
+		     "Processes that run CPython, by what becomes of them here; not_permitted: that may "
+		     "not be looked at, whatever they run.", false);
 	for (size_t i = 0; i < page->self->status_count; i++) {
 		const struct exposition_label at[] = { { "status",
 							 page->self->statuses[i].status } };
@@ -358,7 +359,8 @@ static void put_self(struct page *page)
 	exposition_counter(&page->out, &no_labels, (uint64_t)(self->probe_seconds * 1e9),
 			   realtime(page, self->start_ns), NULL);
 	put_gauge(page, "genscope_duty_ratio",
-		  "Part of the targets' time with probes on; less than 1 under --max-overhead.",
+		  "Part of the targets' time with probes on, of late; less than 1 under "
+		  "--max-overhead.",
 		  self->duty_ratio);
 	put_gauge(page, "genscope_state_map_entries", "Objects in the state map.",
 		  (double)self->state_map_entries);
