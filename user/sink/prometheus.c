@@ -317,9 +317,11 @@ static void put_lost(struct page *page)
 
 static void put_targets(struct page *page)
 {
-	begin_family(page, "genscope_targets", EXPOSITION_GAUGE, NULL,
-		     "Processes that run CPython, by what becomes of them here; not_permitted: that may "
-		     "not be looked at, whatever they run.", false);
+	begin_family(
+		page, "genscope_targets", EXPOSITION_GAUGE, NULL,
+		"Processes that run CPython, by what becomes of them here; not_permitted: that may "
+		"not be looked at, whatever they run.",
+		false);
 	for (size_t i = 0; i < page->self->status_count; i++) {
 		const struct exposition_label at[] = { { "status",
 							 page->self->statuses[i].status } };
