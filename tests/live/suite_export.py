@@ -237,6 +237,9 @@ def pages(ctx):
         text, kind = exporter.get()
         check(kind.startswith("text/plain"), kind)
         Page(text)
+        exporter.signal(signal.SIGHUP)  # "read your configuration again": it does that by itself
+        time.sleep(0.2)
+        sound(exporter.scrape())
 
 
 def says_no(ctx):

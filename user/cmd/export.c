@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -452,6 +453,7 @@ int cmd_export(int argc, char **argv)
 		status = EXIT_FAILED;
 	} else {
 		catch_signals();
+		signal(SIGHUP, SIG_IGN); /* what it would ask for is read again by itself */
 		raise_descriptors();
 		status = export_main(&export);
 	}

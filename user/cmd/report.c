@@ -395,7 +395,9 @@ static int finish(struct report *report)
 
 static int open_perfetto(struct report *report)
 {
-	const struct perfetto_options options = { .process_name = on_process_name, .ctx = report };
+	const struct perfetto_options options = { .slow_ns = report->slow.over_ns,
+						  .process_name = on_process_name,
+						  .ctx = report };
 	int err = writer_open(&report->perfetto_writer, report->perfetto_path);
 
 	if (err) {
