@@ -196,7 +196,32 @@ def filters(ctx, interp):
     equal("-n 10: transitions", 10, len(stream.transitions))
 
 
-TESTS = {"same": same, "tables": tables, "cut": cut}
+def slow(ctx, interp):
+    """What `slow` would have told, out of a recording: --slow, and the markers of a trace."""
+    rounds, host = 4, interp.scratch()[0]
+    path, perfetto = os.path.join(host, "run.rec"), os.path.join(host, "trace.json")
+    with Target(interp, "exported.py", str(rounds)) as target:
+        pid = target.ready()
+        with Tool(ctx.genscope, "record", "-o", path, "-p", pid) as tool:
+            tool.attached()
+            target.say("go\nend\n")
+            truth = json.loads(target.await_line(target.out_queue, "{", 60))
+            follow(target, tool)
+    status, out, said = report(ctx, path, "--slow", "--json", "-F", "*/exported.py", "--perfetto", perfetto)
+    check(status == 0 and not said, f"report ended with {status}: {said}")
+    lines = [json.loads(line) for line in out.splitlines()]
+    steps = [line for line in lines if line["type"] == "slow"]
+    equal("slow steps", ["blocking"] * truth["slow"]["blocking"], [line["qualname"] for line in steps])
+    check(all(line["run_ns"] >= 80_000_000 and not line["running"] for line in steps), f"{steps[0]}")
+    forgotten = [line for line in lines if line["type"] == "never_awaited"]
+    equal("never awaited", ["forgotten"] * rounds, [line["qualname"] for line in forgotten])
+    equal("who made them", {"main"}, {line["created"]["qualname"] for line in forgotten})
+    with open(perfetto, encoding="utf-8") as file:
+        marks = [event for event in json.load(file)["traceEvents"] if event.get("name") == "slow step"]
+    equal("markers in the trace", truth["slow"]["blocking"], len(marks))
+
+
+TESTS = {"same": same, "tables": tables, "cut": cut, "slow": slow}
 ONCE = {"full": full, "filters": filters}
 
 
