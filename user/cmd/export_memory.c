@@ -10,6 +10,7 @@
 #include "cmd/export.h"
 #include "model/snapshot.h"
 #include "session/duty.h"
+#include "session/view.h"
 #include "target/clock.h"
 
 #define CACHE_BYTES (4u << 20)
@@ -23,34 +24,24 @@ static int count_objects(struct export_run *export, pid_t pid, struct group_tabl
 {
 	struct snapshot_options wanted = { .each = on_object, .ctx = groups };
 	struct snapshot *snapshot = NULL;
-	struct memory *memory = NULL;
-	struct remote remote = {};
+	struct process_view view;
 	char why[IMAGE_WHY_MAX];
-	struct image_file *image;
-	uint64_t bias;
-	int err = images_of_process(session_images(export->run.session), pid, &image, why);
+	int err = process_view_open(session_images(export->run.session), pid, CACHE_BYTES, &view,
+				    why);
 
-	if (!err)
-		err = image_bias(image, pid, &bias);
-	if (!err)
-		err = memory_open_process(pid, CACHE_BYTES, &memory);
-	if (!err)
-		err = remote_open(&remote, &image->interpreter, bias, memory, why);
-	if (!err)
-		err = snapshot_take(&remote, pid, &wanted, &snapshot, why);
+	if (err)
+		return err;
+	err = snapshot_take(&view.remote, pid, &wanted, &snapshot, why);
 	snapshot_free(snapshot);
-	remote_close(&remote);
-	memory_close(memory);
+	process_view_close(&view);
 	return err;
 }
 
-static bool needs_a_look(const struct export_run *export, const struct export_process *process,
-			 uint64_t *cpu_ns)
+static bool needs_a_look(const struct export_process *process, uint64_t *cpu_ns)
 {
 	if (process->status != STATUS_PAUSED && process->status != STATUS_UNPROBED)
 		return false;
 	*cpu_ns = session_process_cpu_ns(process->pid);
-	(void)export;
 	return !process->groups || *cpu_ns != process->cpu_ns;
 }
 
@@ -86,7 +77,7 @@ void export_look_at_memory(struct export_run *export, uint64_t now_ns)
 	for (size_t i = 0; i < export->process_count && !stop_requested; i++) {
 		uint64_t cpu_ns;
 
-		if (needs_a_look(export, &export->processes[i], &cpu_ns))
+		if (needs_a_look(&export->processes[i], &cpu_ns))
 			look_at(export, export->processes[i].pid, cpu_ns);
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "python/generator.h"
 #include "session/internal.h"
+#include "session/view.h"
 #include "target/clock.h"
 
 #define CACHE_BYTES (64u << 10) /* one object is read */
@@ -33,24 +34,15 @@ int session_survey_counts(const struct session *session, uint32_t code, struct s
 int session_instruction(struct session *session, pid_t pid, uint64_t gen, uint32_t *instruction)
 {
 	char why[IMAGE_WHY_MAX];
-	struct memory *memory = NULL;
-	struct remote remote = {};
+	struct process_view view;
 	struct generator found;
-	struct image_file *image;
-	uint64_t bias;
-	int err = images_of_process(&session->images, pid, &image, why);
+	int err = process_view_open(&session->images, pid, CACHE_BYTES, &view, why);
 
-	if (!err)
-		err = image_bias(image, pid, &bias);
-	if (!err)
-		err = memory_open_process(pid, CACHE_BYTES, &memory);
-	if (!err)
-		err = remote_open(&remote, &image->interpreter, bias, memory, why);
-	if (!err)
-		err = generator_read(&remote, gen, &found);
+	if (err)
+		return err;
+	err = generator_read(&view.remote, gen, &found);
 	if (!err)
 		*instruction = found.instruction;
-	remote_close(&remote);
-	memory_close(memory);
+	process_view_close(&view);
 	return err;
 }
