@@ -232,7 +232,7 @@ fuzz fuzz-smoke: $(FUZZERS)
 
 live: all
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
-	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv
+	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv $(LIVE)
 
 # BENCH is what tests/bench/run.py is told besides: make bench BENCH='-k 3.14 -w echo'
 bench: all $(BUILD)/bench/floor $(BUILD)/bench/film
@@ -298,7 +298,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k tls' for a part
   make contrib     units, manifests, alert rules and dashboard of contrib/, by systemd's and Prometheus' own tools
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
-  make live        live tests: real interpreters, root
+  make live        live tests: real interpreters, root; LIVE=--everything: all tests on all builds; LIVE='-k 3.14' for a part
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
   make bench       what tracing costs, beside an empty probe and other tools; BENCH='-k 3.14 -w echo' for a part
   make format      clang-format every file

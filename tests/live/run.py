@@ -89,7 +89,7 @@ def run_all(args):
             signal.signal(number, lambda *_: end_at_once(homes))
         ctx = harness.Context(os.path.abspath(args.genscope), matcher(args.k), found)
         with ThreadPoolExecutor(args.j) as pool:
-            list(pool.map(lambda chain: [run_job(tally, job, ctx) for job in chain], suites.chains(ctx, found)))
+            list(pool.map(lambda chain: [run_job(tally, job, ctx) for job in chain], suites.chains(ctx, found, args.everything)))
     return tally.close()
 
 
@@ -99,6 +99,7 @@ def main():
     parser.add_argument("--interpreters", metavar="FILE")
     parser.add_argument("-k", metavar="PATTERN", help="only tests whose `INTERPRETER NAME` matches")
     parser.add_argument("-j", type=int, default=1, metavar="N", help="tests at a time (default 1)")
+    parser.add_argument("--everything", action="store_true", help="all tests on all interpreters, not on one of each version")
     parser.add_argument("-v", "--verbose", action="store_true", help="also say how long each group took")
     parser.add_argument("--self-test", action="store_true", help="show that the comparison catches what it must")
     args = parser.parse_args()

@@ -20,12 +20,13 @@ import suite_seed
 import suite_slow
 import suite_top
 
-PER_INTERPRETER = (("core", suite_core.run), ("runs", suite_runs.run), ("doctor", suite_doctor.run),
-                   ("locals", suite_locals.run), ("seed", suite_seed.run), ("budget", suite_budget.run),
-                   ("record", suite_record.run),
-                   ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
-                   ("ps_races", suite_ps_races.run), ("latency", suite_latency.run), ("slow", suite_slow.run),
-                   ("top", suite_top.run), ("export", suite_export.run))
+# What depends on where a build has its stores and fields: on every build.
+PER_BUILD = (("core", suite_core.run), ("doctor", suite_doctor.run), ("locals", suite_locals.run),
+             ("seed", suite_seed.run), ("ps", suite_ps.run))
+# What depends on how a version behaves, and on genscope: on one build of each version, and on a debug build.
+PER_VERSION = (("runs", suite_runs.run), ("budget", suite_budget.run), ("record", suite_record.run),
+               ("ps_asyncio", suite_ps_asyncio.run), ("ps_races", suite_ps_races.run), ("latency", suite_latency.run),
+               ("slow", suite_slow.run), ("top", suite_top.run), ("export", suite_export.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
         ("latency_once", suite_latency.run_once), ("slow_once", suite_slow.run_once), ("top_once", suite_top.run_once),
         ("export_once", suite_export.run_once), ("html", suite_html.run))
@@ -38,15 +39,26 @@ class Job:
         self.where, self.name, self.results = where, name, results
 
 
-def chains(ctx, interps):
-    """Lists of jobs: what is in one list runs one after the other, the lists may run side by side.
+def representatives(interps):
+    """One build of each version, no debug build if it can be helped, and one debug build, of the newest that has one."""
+    chosen = {}
+    for interp in sorted(interps, key=lambda interp: interp.kind == "debug"):
+        chosen.setdefault(interp.version, interp)
+    debug = [interp for interp in interps if interp.kind == "debug"]
+    return [*chosen.values(), *sorted(debug, key=lambda interp: interp.minor)[-1:]]
+
+
+def chains(ctx, interps, everything):
+    """Lists of jobs: what is in one list runs one after the other, the lists may run side by side. `everything`: all
+    groups on all interpreters.
 
     One interpreter is one list: -x sees every process of it, and two tracers coming and going on the same
     processes are a test of their own (errors.two_tracers).
     """
+    chosen = interps if everything else representatives(interps)
     for interp in interps:
-        chain = [Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp))
-                 for name, run in PER_INTERPRETER]
+        groups = PER_BUILD + (PER_VERSION if interp in chosen else ())
+        chain = [Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp)) for name, run in groups]
         if interp is ctx.one:
             chain += [Job(interp.label, name, run) for name, run in ONCE]
         yield chain
