@@ -26,16 +26,6 @@
 #define STEPPED_FACTOR      2
 #define TRAP_NS_UNKNOWN     5000
 
-/* Of struct code_record.code_flags: Include/cpython/code.h. */
-static uint8_t kind_of_flags(uint32_t flags)
-{
-	if (flags & CODE_COROUTINE)
-		return KIND_COROUTINE;
-	if (flags & CODE_ASYNC_GENERATOR)
-		return KIND_ASYNC_GENERATOR;
-	return flags & CODE_GENERATOR ? KIND_GENERATOR : KIND_NONE;
-}
-
 /* --- what the targets tell --- */
 
 static bool on_code(void *ctx, const struct code *code)
@@ -56,7 +46,7 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 		return;
 	process = export_process_of(export, (pid_t)record->head.pid);
 	err = exporter_add(export->exporter, record->code, record->head.pid,
-			   process ? process->service : "none", kind_of_flags(record->code_flags),
+			   process ? process->service : "none", export->named->kind,
 			   export->named->file, export->named->qualname, record->head.ts_ns);
 	if (err == -ENOMEM)
 		export->err = err;

@@ -12,10 +12,6 @@
 #define ID_MAX         (1u << 24) /* far more code objects than a program has */
 #define LINE_BYTES_MAX (LINES_PIECES_MAX * LINES_BYTES_LARGE)
 
-/* Beside CODE_GENERATOR: CO_COROUTINE and CO_ASYNC_GENERATOR of Include/cpython/code.h. */
-#define CODE_COROUTINE       0x80
-#define CODE_ASYNC_GENERATOR 0x200
-
 struct codes {
 	struct code **by_id;
 	size_t room;

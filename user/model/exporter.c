@@ -365,7 +365,7 @@ static int by_use(const void *left, const void *right)
 
 void exporter_promote(struct exporter *exporter, uint64_t now_ns)
 {
-	struct function **candidates = calloc(exporter->count + 1, sizeof(*candidates));
+	struct function **candidates = calloc(exporter->count + 1, sizeof(void *));
 	size_t count = 0;
 
 	for (size_t i = 0; i < exporter->count; i++) {
@@ -377,7 +377,7 @@ void exporter_promote(struct exporter *exporter, uint64_t now_ns)
 			candidates[count++] = function;
 	}
 	if (count)
-		qsort(candidates, count, sizeof(*candidates), by_use);
+		qsort(candidates, count, sizeof(void *), by_use);
 	for (size_t i = 0; i < count; i++) {
 		if (exporter->published >= exporter->max_series) {
 			exporter->overflowed += !candidates[i]->overflowed;
@@ -489,6 +489,8 @@ void exporter_scraped(struct exporter *exporter)
 		if (function->other) {
 			other = function;
 			function->codes = 0; /* counted anew: what begins in it */
+		} else if (!other) {         /* never: each kind of a service has one */
+			continue;
 		} else if (function->codes || function->touched) {
 			other->codes++;
 		} else {

@@ -64,18 +64,18 @@ void exporter_free(struct exporter *exporter);              /* NULL is fine */
 
 /* A code object of a process belongs to that service and is called "file:qualname". An id is given once. -ENOMEM;
  * -EINVAL: no such id or kind. */
-int exporter_add(struct exporter *exporter, uint32_t code, uint32_t pid, const char *service,
+int exporter_add(struct exporter *exporter, uint32_t id, uint32_t pid, const char *service,
 		 uint8_t kind, const char *file, const char *qualname, uint64_t now_ns);
 
 /* All that has been counted for a code object so far; `scale`: what came since the last reading stands for so many
  * times as much (1: for itself), since probes were off for a part of that time. Of one that nobody has added nothing is taken. Id 0: of
  * those that BPF had no room for; they are in service "other". */
-void exporter_read(struct exporter *exporter, uint32_t code, const struct distributions *now,
+void exporter_read(struct exporter *exporter, uint32_t id, const struct distributions *now,
 		   double scale);
 
 /* Its objects now. exporter_begin_objects() empties all. */
 void exporter_begin_objects(struct exporter *exporter);
-void exporter_set_objects(struct exporter *exporter, uint32_t code,
+void exporter_set_objects(struct exporter *exporter, uint32_t id,
 			  const struct survey_counts *counts);
 /* The same for who has no code ids: objects read from memory. -ENOMEM. */
 int exporter_add_objects(struct exporter *exporter, const char *service, uint8_t kind,
