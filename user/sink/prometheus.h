@@ -38,6 +38,6 @@ struct prometheus_self {
 
 /* Appends the page to `out`. -ENOMEM. */
 int prometheus_page(enum exposition_format format, const struct prometheus_self *self,
-		    const struct exporter_page *page, struct buffer *out);
+		    const struct exporter_page *series, struct buffer *out);
 
 #endif
