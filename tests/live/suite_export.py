@@ -108,9 +108,10 @@ def discovery(ctx):
         equal("permitted", KEPT, int(status["CapPrm"], 16))
         equal("no new privileges", "1", status["NoNewPrivs"])
         equal("seccomp", "2", status["Seccomp"])
+        known = exporter.scrape().sum("genscope_targets", status="traced")
         with Target(interp, "exported.py", "7") as target:
             target.ready()
-            time.sleep(1)  # within which it must have been found
+            exporter.until("the new process", lambda page: page.sum("genscope_targets", status="traced") > known)
             target.say()
             truth = json.loads(target.await_line(target.out_queue, "{", 60))
             page = exporter.scrape()
