@@ -20,13 +20,14 @@ import suite_seed
 import suite_slow
 import suite_top
 
-# What depends on where a build has its stores and fields: on every build.
-PER_BUILD = (("core", suite_core.run), ("doctor", suite_doctor.run), ("locals", suite_locals.run),
-             ("seed", suite_seed.run), ("ps", suite_ps.run))
-# What depends on how a version behaves, and on genscope: on one build of each version, and on a debug build.
-PER_VERSION = (("runs", suite_runs.run), ("budget", suite_budget.run), ("record", suite_record.run),
-               ("ps_asyncio", suite_ps_asyncio.run), ("ps_races", suite_ps_races.run), ("latency", suite_latency.run),
-               ("slow", suite_slow.run), ("top", suite_top.run), ("export", suite_export.run))
+# What depends on where a build has its stores: on every build.
+PER_BUILD = (("core", suite_core.run), ("doctor", suite_doctor.run), ("seed", suite_seed.run))
+# What depends on how a version behaves, and on genscope: on one build of each version, and on a debug build. (Where
+# fields lie in every build is for `make layouts`.)
+PER_VERSION = (("runs", suite_runs.run), ("locals", suite_locals.run), ("budget", suite_budget.run),
+               ("record", suite_record.run), ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
+               ("ps_races", suite_ps_races.run), ("latency", suite_latency.run), ("slow", suite_slow.run),
+               ("top", suite_top.run), ("export", suite_export.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
         ("latency_once", suite_latency.run_once), ("slow_once", suite_slow.run_once), ("top_once", suite_top.run_once),
         ("export_once", suite_export.run_once), ("html", suite_html.run))
