@@ -69,6 +69,12 @@ static size_t shorten_id(const char *name, size_t size)
 	return size - start >= ID_LEAST ? start + ID_SHOWN : size;
 }
 
+static const char *name_is(const char *name, char *out)
+{
+	snprintf(out, SERVICE_BYTES, "%s", name);
+	return out;
+}
+
 /* Is it a group that only holds others: "system.slice", "user-1000.slice", "init.scope"? */
 static bool is_holder(const char *name, size_t size)
 {
@@ -107,7 +113,7 @@ static const char *of_path(const char *path, size_t size, char *out)
 		copy_word(path + start, shorten_id(path + start, length), out);
 		return out;
 	}
-	return strcpy(out, login ? USER : NONE);
+	return name_is(login ? USER : NONE, out);
 }
 
 /* How much the path of a line says: that of systemd's own hierarchy most, where there is one (version 1, and
@@ -144,7 +150,7 @@ const char *service_of_cgroup(const char *text, char *out)
 		}
 		line = *end ? end + 1 : end;
 	}
-	return best ? of_path(best, best_size, out) : strcpy(out, NONE);
+	return best ? of_path(best, best_size, out) : name_is(NONE, out);
 }
 
 static size_t read_file(pid_t pid, const char *name, char *out, size_t size)
