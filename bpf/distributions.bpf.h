@@ -69,6 +69,22 @@ static __always_inline void add_time(struct histogram *histogram, u64 ns, bool s
 		histogram->max_ns = ns;
 }
 
+/* What happened, beside how long it took. */
+static __always_inline void add_counts(struct distributions *entry, const struct times *times,
+				       bool shared)
+{
+	if (times->to < STATE_COUNT) /* for the verifier */
+		add_count(&entry->to[times->to], shared);
+	if (times->never_awaited)
+		add_count(&entry->never_awaited, shared);
+	if (!times->slow)
+		return;
+	add_count(&entry->slow, shared);
+	entry->slow_id = times->id;
+	entry->slow_run_ns = times->run_ns;
+	entry->slow_at_ns = times->now;
+}
+
 /* By the id of a code object, as the distributions: every transition that could have entered them. Read by
  * the user side through mmap. */
 u64 transition_counts[DISTRIBUTIONS_MAX] = {};
@@ -85,17 +101,10 @@ static __noinline void distribute(u32 code, const struct times *times)
 		transition_counts[key & (DISTRIBUTIONS_MAX - 1)]++;
 	else if (!key)
 		__sync_fetch_and_add(&transition_counts[0], 1);
-	if (!entry || times->to >= STATE_COUNT)
+	if (!entry)
 		return;
-	add_count(&entry->to[times->to], !key);
-	if (times->never_awaited)
-		add_count(&entry->never_awaited, !key);
-	if (times->slow) {
-		add_count(&entry->slow, !key);
-		entry->slow_id = times->id;
-		entry->slow_run_ns = times->run_ns;
-		entry->slow_at_ns = times->now;
-	}
+	if (settings.distributions_live) /* nobody else asks */
+		add_counts(entry, times, !key);
 	add_time(&entry->metric[METRIC_RUN], times->run_ns, !key);
 	add_time(&entry->metric[METRIC_SELF], times->self_ns, !key);
 	add_time(&entry->metric[METRIC_SUSPENDED], times->suspended_ns, !key);

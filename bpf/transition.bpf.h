@@ -330,7 +330,7 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		times->start_ns = hit->now - object->birth_ns;
 	if (object->birth_ns && step->to == STATE_CLOSED)
 		times->lifetime_ns = hit->now - object->birth_ns;
-	if (settings.distributions) {
+	if (settings.distributions_live) {
 		times->to = step->to;
 		times->id = object->id;
 		times->now = hit->now;
