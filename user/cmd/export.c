@@ -12,19 +12,15 @@
 #include "cmd/privileges.h"
 #include "http/pages.h"
 #include "http/server.h"
+#include "model/slow.h"
 #include "session/duty.h"
 #include "target/clock.h"
 
 #define ADDRESS_DEFAULT     "127.0.0.1:9964"
 #define MAX_SERIES_DEFAULT  200
-#define OVER_DEFAULT_NS     50000000ull
 #define SNAPSHOT_DEFAULT_NS 10000000000ull
 #define OVERHEAD_DEFAULT    1.0 /* percent */
 #define RING_BYTES          (2u << 20) /* names of functions, processes and collections are all that comes */
-/* What a hit costs over an empty program, and what one that is single-stepped takes more: as in run.c. */
-#define PROGRAM_SHARE       4
-#define STEPPED_FACTOR      2
-#define TRAP_NS_UNKNOWN     5000
 
 /* --- what the targets tell --- */
 
@@ -196,12 +192,7 @@ static struct session_options wanted(const struct export_run *export)
 /* The price of a trap is known when the session is: targets that were there already get it now. */
 static void set_costs(struct export_run *export)
 {
-	uint64_t trap_ns = session_features(export->run.session)->trap_ns;
-
-	if (!trap_ns)
-		trap_ns = TRAP_NS_UNKNOWN;
-	export->costs = (struct budget_costs){ .hit_ns = trap_ns + trap_ns / PROGRAM_SHARE,
-					       .stepped_ns = trap_ns * STEPPED_FACTOR };
+	export->costs = budget_costs_of(session_features(export->run.session)->trap_ns);
 	for (size_t i = 0; i < export->process_count; i++)
 		export->processes[i].budget.costs = export->costs;
 }
@@ -418,7 +409,7 @@ int cmd_export(int argc, char **argv)
 {
 	struct export_run export = { .options = { .command = "export" },
 				     .max_series = MAX_SERIES_DEFAULT,
-				     .over_ns = OVER_DEFAULT_NS,
+				     .over_ns = SLOW_OVER_NS,
 				     .snapshot_ns = SNAPSHOT_DEFAULT_NS,
 				     .max_overhead = OVERHEAD_DEFAULT,
 				     .duty = 1,

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "model/latency.h"
+#include "python/locals.h"
 
 /*
  * The options that commands share, as argp children: put the ones a command has into its
@@ -85,6 +86,9 @@ error_t options_check_targets(struct argp_state *state);
 /* At the end, for streams: fills in what was not given of the limits of locals, and refuses what BPF
  * cannot copy. */
 error_t options_check_locals(struct argp_state *state);
+
+/* How variables are to be read and shown. */
+struct locals_options options_locals(const struct options *options);
 
 /* "250us", "50ms", "1.5s", "2m"; also ns and h. 0, or -EINVAL. */
 int parse_duration(const char *text, uint64_t *ns);

@@ -68,3 +68,12 @@ error_t options_check_locals(struct argp_state *state)
 					     limits[i].option, limits[i].value, limits[i].max);
 	return 0;
 }
+
+struct locals_options options_locals(const struct options *options)
+{
+	return (struct locals_options){ .limits = { .depth = options->max_depth,
+						    .items = options->max_items,
+						    .string = options->max_string },
+					.names_max = options->max_names,
+					.redact = !options->no_redact };
+}

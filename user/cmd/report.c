@@ -14,6 +14,7 @@
 #include "model/replay.h"
 #include "model/select.h"
 #include "model/stream.h"
+#include "model/suspects.h"
 #include "model/times.h"
 #include "sink/latency.h"
 #include "sink/perfetto.h"
@@ -615,8 +616,8 @@ static int close_all(struct report *report, int status)
 int cmd_report(int argc, char **argv)
 {
 	struct report report = { .options = { .command = "report" },
-				 .slow = { .over_ns = REPORT_OVER_NS,
-					   .parked_ns = REPORT_PARKED_NS } };
+				 .slow = { .over_ns = SLOW_OVER_NS,
+					   .parked_ns = SUSPECT_PARKED_NS } };
 	int status;
 
 	argv[0] = "genscope report";

@@ -26,9 +26,6 @@ struct report_slow {
 	int err;
 };
 
-#define REPORT_OVER_NS   50000000ull /* as of `slow` */
-#define REPORT_PARKED_NS 3600000000000ull
-
 /* Nothing happens where neither a list nor a page is wanted. -ENOMEM. */
 int report_slow_open(struct report_slow *report);
 /* Every event of the recording. What stopped it, -ENOMEM. */

@@ -10,18 +10,13 @@
 #include "session/duty.h"
 #include "target/clock.h"
 
-#define POLL_MS         10           /* how late an event may be shown */
-#define PATIENT_MS      100          /* the same where nobody looks; a filling ring wakes anyway */
-#define TICK_NS         100000000ull /* between looks at losses, targets and limits */
-#define TRACER_NICE     (-10) /* a tracer that is not scheduled loses events; it uses little itself */
-#define DRAIN_ROUNDS    1000
-#define BUDGET_NS       5000000ull /* between two looks at it: a busy ring is polled more often */
-/* What a hit costs over an empty program, as `make bench` has it: 1.1 to 1.3 times as much; one that is
- * single-stepped takes two to three more. */
-#define PROGRAM_SHARE   4
-#define STEPPED_FACTOR  2
-#define TRAP_NS_UNKNOWN 5000  /* more than any machine we know takes */
-#define RECONCILED_MAX  10000 /* objects of each target: some 10 ms of work at the end of a run */
+#define POLL_MS        10           /* how late an event may be shown */
+#define PATIENT_MS     100          /* the same where nobody looks; a filling ring wakes anyway */
+#define TICK_NS        100000000ull /* between looks at losses, targets and limits */
+#define TRACER_NICE    (-10) /* a tracer that is not scheduled loses events; it uses little itself */
+#define DRAIN_ROUNDS   1000
+#define BUDGET_NS      5000000ull /* between two looks at it: a busy ring is polled more often */
+#define RECONCILED_MAX 10000 /* objects of each target: some 10 ms of work at the end of a run */
 
 /* Ended from outside: by a signal, by the command, or by its time. */
 static bool is_stopped(const struct run *run)
@@ -56,6 +51,14 @@ static void on_target(void *ctx, pid_t pid, enum session_target what, int err, c
 
 	if (run->ops->target)
 		run->ops->target(run->ctx, pid, what, err, why);
+}
+
+const struct interpreter *run_image(void *ctx, uint32_t index)
+{
+	const struct run *run = ctx;
+	const struct images *images = session_images(run->session);
+
+	return index < images->count ? &images->at[index]->interpreter : NULL;
 }
 
 static int attach_exe(struct run *run, char *why)
@@ -198,14 +201,9 @@ static struct budget_reading read_budget(const struct run *run)
 
 static void begin_budget(struct run *run)
 {
-	uint64_t trap_ns = session_features(run->session)->trap_ns;
-	struct budget_costs costs;
+	struct budget_costs costs = budget_costs_of(session_features(run->session)->trap_ns);
 	struct budget_reading reading = read_budget(run);
 
-	if (!trap_ns)
-		trap_ns = TRAP_NS_UNKNOWN;
-	costs.hit_ns = trap_ns + trap_ns / PROGRAM_SHARE;
-	costs.stepped_ns = trap_ns * STEPPED_FACTOR;
 	budget_begin(&run->budget, run->options->max_overhead / 100, &costs, &reading);
 }
 

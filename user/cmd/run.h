@@ -66,6 +66,9 @@ struct session_options run_wanted(const struct options *options);
  * standard error. run->session is the caller's to close either way (NULL ok). */
 int run_open(struct run *run, struct session_options wanted);
 
+/* The interpreter that BPF knows by that index, for struct captured_options; `ctx` is the run. */
+const struct interpreter *run_image(void *ctx, uint32_t index);
+
 /* From `attached` to the end of the run. */
 void run_loop(struct run *run);
 

@@ -18,8 +18,6 @@
 #include "target/clock.h"
 #include "target/process.h"
 
-#define OVER_DEFAULT_NS   50000000ull      /* what a user of a server begins to notice */
-#define PARKED_DEFAULT_NS 3600000000000ull /* an hour: longer than any timeout in use */
 /* A survey looks at every bucket of the map: 2.5 ms for an empty one. It may take one in so many ns. */
 #define SURVEY_SHARE      40
 #define SURVEY_SHARE_LEFT 4 /* while there is more to tell than one survey does */
@@ -151,16 +149,11 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 {
 	struct slow_run *slow = ctx;
 
-	slow->err = stream_feed(slow->stream, bytes, size);
-	return slow->err;
-}
+	int err = stream_feed(slow->stream, bytes, size);
 
-static const struct interpreter *on_image(void *ctx, uint32_t index)
-{
-	const struct slow_run *slow = ctx;
-	const struct images *images = session_images(slow->run.session);
-
-	return index < images->count ? &images->at[index]->interpreter : NULL;
+	if (err)
+		slow->err = err; /* what a callback left there stays */
+	return err;
 }
 
 /* --- what does not move --- */
@@ -439,24 +432,15 @@ static const struct argp slow_argp = {
 	.children = children,
 };
 
-static struct locals_options locals_options(const struct options *options)
-{
-	return (struct locals_options){ .limits = { .depth = options->max_depth,
-						    .items = options->max_items,
-						    .string = options->max_string },
-					.names_max = options->max_names,
-					.redact = !options->no_redact };
-}
-
 static int make_models(struct slow_run *slow)
 {
 	struct stream_callbacks callbacks = { .event = on_event, .ctx = slow };
-	struct captured_options captured = { .image = on_image, .ctx = slow };
+	struct captured_options captured = { .image = run_image, .ctx = &slow->run };
 	struct slow_options wanted = { .over_ns = slow->over_ns, .step = on_step, .ctx = slow };
 	int err;
 
 	if (slow->options.locals) {
-		captured.locals = locals_options(&slow->options);
+		captured.locals = options_locals(&slow->options);
 		callbacks.locals = &captured;
 	}
 	err = stream_new(&callbacks, &slow->stream);
@@ -470,8 +454,8 @@ static int make_models(struct slow_run *slow)
 int cmd_slow(int argc, char **argv)
 {
 	struct slow_run slow = { .options = { .command = "slow" },
-				 .over_ns = OVER_DEFAULT_NS,
-				 .parked_ns = PARKED_DEFAULT_NS,
+				 .over_ns = SLOW_OVER_NS,
+				 .parked_ns = SUSPECT_PARKED_NS,
 				 .writer = { .fd = -1 } };
 	int status;
 

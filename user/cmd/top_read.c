@@ -147,11 +147,7 @@ static int read_memory(struct top_run *top, pid_t pid, const uint64_t *addresses
 	const struct snapshot_options wanted = {
 		.locals = top->state.locals,
 		.name_awaited = true,
-		.locals_options = { .limits = { .depth = options->max_depth,
-						.items = options->max_items,
-						.string = options->max_string },
-				    .names_max = options->max_names,
-				    .redact = !options->no_redact },
+		.locals_options = options_locals(options),
 	};
 	char why[IMAGE_WHY_MAX];
 	struct remote *remote = calloc(1, sizeof(*remote));

@@ -50,14 +50,6 @@ static void on_verdict(void *ctx, const struct code_record *record, bool wanted)
 			    wanted ? VERDICT_PASS : VERDICT_DROP);
 }
 
-static const struct interpreter *on_image(void *ctx, uint32_t index)
-{
-	const struct trace *trace = ctx;
-	const struct images *images = session_images(trace->run.session);
-
-	return index < images->count ? &images->at[index]->interpreter : NULL;
-}
-
 static int on_record(void *ctx, const void *bytes, size_t size)
 {
 	struct trace *trace = ctx;
@@ -196,20 +188,11 @@ static const struct argp trace_argp = {
 	.children = children,
 };
 
-static struct locals_options locals_options(const struct options *options)
-{
-	return (struct locals_options){ .limits = { .depth = options->max_depth,
-						    .items = options->max_items,
-						    .string = options->max_string },
-					.names_max = options->max_names,
-					.redact = !options->no_redact };
-}
-
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = { .options = { .command = "trace" } };
 	struct stream_callbacks callbacks = { .event = on_event, .ctx = &trace };
-	struct captured_options locals = { .image = on_image, .ctx = &trace };
+	struct captured_options locals = { .image = run_image, .ctx = &trace.run };
 	int status;
 
 	argv[0] = "genscope trace";
@@ -221,7 +204,7 @@ int cmd_trace(int argc, char **argv)
 		callbacks.verdict = on_verdict;
 	}
 	if (trace.options.locals) {
-		locals.locals = locals_options(&trace.options);
+		locals.locals = options_locals(&trace.options);
 		callbacks.locals = &locals;
 	}
 	if (stream_new(&callbacks, &trace.stream)) {

@@ -32,14 +32,11 @@ struct recording {
 
 void recording_about_now(struct recording_about *out)
 {
-	struct timespec now;
 	struct utsname name;
 
 	memset(out, 0, sizeof(*out));
 	out->start_ns = clock_now_ns();
-	clock_gettime(CLOCK_REALTIME, &now);
-	out->realtime_offset_ns =
-		(int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)out->start_ns;
+	out->realtime_offset_ns = clock_realtime_offset_ns();
 	out->processors = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	out->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
 	snprintf(out->version, sizeof(out->version), "%s", GENSCOPE_VERSION);

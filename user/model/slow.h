@@ -18,6 +18,9 @@
  * until it is suspended or ends. What it awaits runs inside it.
  */
 
+#define SLOW_OVER_NS                                                                               \
+	50000000ull /* what a user of a server begins to notice: the limit unless one is given */
+
 struct slow_place {
 	uint64_t id, gen;
 	struct code *code; /* the stream's */

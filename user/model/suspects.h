@@ -11,6 +11,9 @@
 
 /* What may be a leak, or work that was never done. */
 
+#define SUSPECT_PARKED_NS                                                                          \
+	3600000000000ull /* an hour, longer than any timeout in use: unless one is given */
+
 enum suspect_type {
 	SUSPECT_NONE = 0,
 	/* A coroutine that ended without having begun, and not by close() (what Python warns of as well). */

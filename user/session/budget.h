@@ -40,6 +40,9 @@ struct budget_reading {
 
 enum budget_verdict { BUDGET_KEEP = 0, BUDGET_PAUSE, BUDGET_RESUME };
 
+/* What hits cost where an empty program's trap takes that long; 0: it was not measured. */
+struct budget_costs budget_costs_of(uint64_t trap_ns);
+
 void budget_begin(struct budget *budget, double share, const struct budget_costs *costs,
 		  const struct budget_reading *reading);
 

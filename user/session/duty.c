@@ -15,15 +15,9 @@ void session_pause(struct session *session)
 		attachment_detach(session, session->attachments[i]);
 }
 
-static void forget_objects(struct session *session)
+/* Threads drop what they know of their stacks: it is of before. */
+static void forget_stacks(struct session *session)
 {
-	struct {
-		__u64 process, forgotten;
-	} all = {};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &all, .ctx_size_in = sizeof(all));
-
-	bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.forget_objects), &options);
-	/* threads drop what they know of their stacks */
 	__atomic_add_fetch(&session->skeleton->bss->watch_epoch, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -31,7 +25,8 @@ int session_resume(struct session *session, char *why)
 {
 	int err = 0;
 
-	forget_objects(session);
+	session_forget(session->skeleton->progs.forget_objects, 0);
+	forget_stacks(session);
 	session->paused = false;
 	for (size_t i = 0; i < session->attachment_count && !err; i++)
 		err = attachment_attach(session, session->attachments[i], why);
@@ -55,17 +50,12 @@ int session_pause_process(struct session *session, pid_t pid)
 	if (!attachment)
 		return -ESRCH;
 	attachment_detach(session, attachment);
-	attachment->paused = true;
 	return 0;
 }
 
 int session_resume_process(struct session *session, pid_t pid, char *why)
 {
 	struct attachment *attachment = attachment_of(session, pid);
-	struct {
-		__u64 process, forgotten;
-	} one = {};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &one, .ctx_size_in = sizeof(one));
 	uint64_t process;
 	int err = attachment ? process_identity_of(session, pid, &process) : -ESRCH;
 
@@ -73,12 +63,8 @@ int session_resume_process(struct session *session, pid_t pid, char *why)
 		snprintf(why, IMAGE_WHY_MAX, "pid %d: it is gone", pid);
 		return err;
 	}
-	one.process = process;
-	bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.forget_objects_of),
-			       &options);
-	/* a thread's stack of objects is of before: all threads drop theirs */
-	__atomic_add_fetch(&session->skeleton->bss->watch_epoch, 1, __ATOMIC_SEQ_CST);
-	attachment->paused = false;
+	session_forget(session->skeleton->progs.forget_objects_of, process);
+	forget_stacks(session);
 	err = attachment_attach(session, attachment, why);
 	if (!err && session->options.seed)
 		seed_later(session, pid);

@@ -19,7 +19,6 @@ struct attachment {
 	struct image_file *image;
 	pid_t pid;
 	uint32_t number; /* in its probes' cookies */
-	bool paused;     /* its probes are off for a while */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;
 };
@@ -85,6 +84,9 @@ void target_follow(struct session *session, pid_t pid); /* BPF tells of its fork
 bool target_known(const struct session *session, pid_t pid);
 void targets_on_event(struct session *session, const struct process_record *record);
 void targets_retry_later(struct session *session);
+
+/* Runs one of the forget_… programs; `process` as in the state map's keys. */
+void session_forget(const struct bpf_program *program, uint64_t process);
 
 /* The identity under which BPF keeps the process in its maps. -ESRCH, or why it cannot be had. */
 int process_identity_of(struct session *session, pid_t pid, uint64_t *process);

@@ -364,14 +364,14 @@ void targets_retry_later(struct session *session)
 	}
 }
 
-static void forget(struct session *session, uint64_t process)
+void session_forget(const struct bpf_program *program, uint64_t process)
 {
 	struct {
 		__u64 process, forgotten;
 	} context = { .process = process };
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof(context));
 
-	bpf_prog_test_run_opts(bpf_program__fd(session->skeleton->progs.forget_process), &options);
+	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 }
 
 static void exited(struct session *session, pid_t pid, uint64_t process)
@@ -380,7 +380,7 @@ static void exited(struct session *session, pid_t pid, uint64_t process)
 	target_remove(session, pid);
 	/* the last one's entries go with the map */
 	if (session->target_count || session->options.watch_exec)
-		forget(session, process);
+		session_forget(session->skeleton->progs.forget_process, process);
 }
 
 void targets_on_event(struct session *session, const struct process_record *record)

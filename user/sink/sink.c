@@ -3,17 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define SECOND_NS 1000000000ll
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
+#include "target/clock.h"
 
 void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *writer, bool color)
 {
@@ -21,7 +12,7 @@ void sink_init(struct sink *sink, const struct sink_ops *ops, struct writer *wri
 	sink->ops = ops;
 	sink->writer = writer;
 	sink->color = color;
-	sink->realtime_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	sink->realtime_offset_ns = clock_realtime_offset_ns();
 	sink->second = -1;
 }
 
