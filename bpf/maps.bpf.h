@@ -27,8 +27,9 @@ u64 attachment_stepped[ATTACHMENTS_MAX] = {};
 /* Is an attachment watched? Its probes come and go one by one: while only some of them are there, what
  * they see makes no sense. Written by the user side. */
 u8 watched[ATTACHMENTS_MAX] = {};
-/* Raised when probes come back after a while without: what threads know of their stacks is of before. */
-u32 watch_epoch = 0;
+/* Raised each time an attachment gets its probes: what threads know of their stacks is of before. Written by the
+ * user side. */
+u32 watch_epochs[ATTACHMENTS_MAX] = {};
 u64 last_object_id = 0;
 u32 last_code_id = 0;
 
@@ -97,7 +98,7 @@ struct thread {
 	u8 async_via;
 	u8 pending_via;
 	u8 delegated_via; /* an outer object hands a throw or close to the next one resumed */
-	u32 epoch;        /* watch_epoch when all this was seen */
+	u32 epoch;        /* of the attachment, when all this was seen */
 };
 
 struct {

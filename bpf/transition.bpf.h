@@ -556,7 +556,7 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct hit hit = { .site_index = COOKIE_SITE(cookie) & (SITES_MAX - 1) };
 	struct thread *thread;
-	u32 image;
+	u32 image, epoch;
 
 	if (settings.attachments)
 		__sync_fetch_and_add(
@@ -593,8 +593,9 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	hit.process = process_identity(task);
 	hit.tid = task->pid;
 	hit.now = bpf_ktime_get_ns();
-	if (thread->process != hit.process || thread->epoch != watch_epoch) {
-		struct thread none = { .process = hit.process, .epoch = watch_epoch };
+	epoch = watch_epochs[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)];
+	if (thread->process != hit.process || thread->epoch != epoch) {
+		struct thread none = { .process = hit.process, .epoch = epoch };
 
 		*thread = none;
 	}

@@ -217,6 +217,8 @@ int attachment_attach(struct session *session, struct attachment *attachment, ch
 	}
 	if (session->options.context)
 		attach_context(session, attachment);
+	__atomic_add_fetch(&session->skeleton->bss->watch_epochs[attachment->number], 1,
+			   __ATOMIC_SEQ_CST);
 	set_watched(session, attachment, true);
 	return 0;
 }

@@ -15,18 +15,11 @@ void session_pause(struct session *session)
 		attachment_detach(session, session->attachments[i]);
 }
 
-/* Threads drop what they know of their stacks: it is of before. */
-static void forget_stacks(struct session *session)
-{
-	__atomic_add_fetch(&session->skeleton->bss->watch_epoch, 1, __ATOMIC_SEQ_CST);
-}
-
 int session_resume(struct session *session, char *why)
 {
 	int err = 0;
 
 	session_forget(session->skeleton->progs.forget_objects, 0);
-	forget_stacks(session);
 	session->paused = false;
 	for (size_t i = 0; i < session->attachment_count && !err; i++)
 		err = attachment_attach(session, session->attachments[i], why);
@@ -64,7 +57,6 @@ int session_resume_process(struct session *session, pid_t pid, char *why)
 		return err;
 	}
 	session_forget(session->skeleton->progs.forget_objects_of, process);
-	forget_stacks(session);
 	err = attachment_attach(session, attachment, why);
 	if (!err && session->options.seed)
 		seed_later(session, pid);
