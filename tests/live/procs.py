@@ -103,8 +103,11 @@ class Process:
     def __exit__(self, *exc):
         self.kill()
         self.child.wait()
-        self.child.stdin.close()
         LIVE.discard(self)
+        try:
+            self.child.stdin.close()
+        except BrokenPipeError:  # say() to a child that had ended: its text is still in the buffer
+            pass
 
 
 class Target(Process):

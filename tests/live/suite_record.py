@@ -57,6 +57,10 @@ def recorded(ctx, interp, *options, rounds=ROUNDS, beside=None):
 
 def follow(target, *tools):
     target.say()
+    until_the_end(target, *tools)
+
+
+def until_the_end(target, *tools):
     equal("the target's exit status", 0, target.finish(30))
     for tool in tools:
         status = tool.finish(30)
@@ -206,7 +210,7 @@ def slow(ctx, interp):
             tool.attached()
             target.say("go\nend\n")
             truth = json.loads(target.await_line(target.out_queue, "{", 60))
-            follow(target, tool)
+            until_the_end(target, tool)
     status, out, said = report(ctx, path, "--slow", "--json", "-F", "*/exported.py", "--perfetto", perfetto)
     check(status == 0 and not said, f"report ended with {status}: {said}")
     lines = [json.loads(line) for line in out.splitlines()]
