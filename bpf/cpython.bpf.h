@@ -22,6 +22,7 @@ struct hit {
 	u32 tid;
 	u32 site_index;
 	u32 kind;
+	bool outermost; /* only outermost steps are looked for (steps.bpf.h) */
 };
 
 static __always_inline u64 read_pointer(u64 address)

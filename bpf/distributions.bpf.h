@@ -16,7 +16,8 @@ struct times {
 	u64 suspended_ns;
 	u64 start_ns;
 	u64 lifetime_ns;
-	u8 to; /* enum object_state */
+	u8 to;          /* enum object_state */
+	bool outermost; /* a step begins that C drives, and no other object */
 	bool never_awaited;
 	bool slow;
 	u64 id; /* of the object */
@@ -75,6 +76,8 @@ static __always_inline void add_counts(struct distributions *entry, const struct
 {
 	if (times->to < STATE_COUNT) /* for the verifier */
 		add_count(&entry->to[times->to], shared);
+	if (times->outermost)
+		add_count(&entry->outermost, shared);
 	if (times->never_awaited)
 		add_count(&entry->never_awaited, shared);
 	if (!times->slow)

@@ -24,8 +24,8 @@ u64 site_anomalies[SITES_MAX] = {};
 /* Hits of an attachment, those that are not watched included, and the single-stepped ones of them. */
 u64 attachment_hits[ATTACHMENTS_MAX] = {};
 u64 attachment_stepped[ATTACHMENTS_MAX] = {};
-/* Is an attachment watched? Its probes come and go one by one: while only some of them are there, what
- * they see makes no sense. Written by the user side. */
+/* enum watch: is an attachment watched? Its probes come and go one by one: while only some of them are there,
+ * what they see makes no sense. Written by the user side. */
 u8 watched[ATTACHMENTS_MAX] = {};
 /* Raised each time an attachment gets its probes: what threads know of their stacks is of before. Written by the
  * user side. */

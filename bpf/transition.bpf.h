@@ -332,6 +332,7 @@ static __always_inline bool account(const struct hit *hit, struct object *object
 		times->lifetime_ns = hit->now - object->birth_ns;
 	if (settings.distributions_live) {
 		times->to = step->to;
+		times->outermost = step->to == STATE_RUNNING && !step->parent && hit->site->entry;
 		times->id = object->id;
 		times->now = hit->now;
 		times->slow =
@@ -448,7 +449,7 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 	struct object *object = bpf_map_lookup_elem(&objects, &key);
 
 	*first_seen = false;
-	if (settings.steps && object && is_another_object(hit, object)) {
+	if (hit->outermost && object && is_another_object(hit, object)) {
 		bpf_map_delete_elem(&objects, &key);
 		object = NULL;
 	}
@@ -460,7 +461,7 @@ static __always_inline struct object *find_object(const struct hit *hit, struct 
 		object = NULL;
 	}
 	if (!object && change->frame == STATE_CLOSED &&
-	    (hit->site->role == SITE_RUNNING_ASYNC || settings.forget_closed)) {
+	    (hit->site->role == SITE_RUNNING_ASYNC || settings.forget_closed || hit->outermost)) {
 		count(STAT_REDUNDANT); /* of an object that is nothing yet, or no more */
 		return NULL;
 	}
@@ -505,7 +506,7 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	bool first_seen, async_ended;
 	u64 driver;
 
-	if (settings.steps && is_driven(hit, thread)) {
+	if (hit->outermost && is_driven(hit, thread)) {
 		count(STAT_FILTERED);
 		return;
 	}
@@ -547,7 +548,7 @@ static __always_inline void on_store(const struct hit *hit, const struct pt_regs
 	if (step.from == STATE_RUNNING)
 		object->async_via = 0;
 	emit(hit, object, &step);
-	if (settings.forget_closed && step.to == STATE_CLOSED)
+	if ((settings.forget_closed || hit->outermost) && step.to == STATE_CLOSED)
 		forget_object_of(hit);
 }
 
@@ -557,11 +558,13 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	struct hit hit = { .site_index = COOKIE_SITE(cookie) & (SITES_MAX - 1) };
 	struct thread *thread;
 	u32 image, epoch;
+	u8 watch;
 
 	if (settings.attachments)
 		__sync_fetch_and_add(
 			&attachment_hits[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)], 1);
-	if (!watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)]) {
+	watch = watched[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)];
+	if (watch == WATCH_NOTHING) {
 		count(STAT_UNWATCHED); /* before the run or after it */
 		return;
 	}
@@ -592,6 +595,7 @@ static __always_inline void on_hit(struct pt_regs *regs, u64 cookie)
 	hit.fs_base = task->thread.fsbase;
 	hit.process = process_identity(task);
 	hit.tid = task->pid;
+	hit.outermost = settings.steps && watch == WATCH_OUTERMOST;
 	hit.now = bpf_ktime_get_ns();
 	epoch = watch_epochs[COOKIE_ATTACHMENT(cookie) & (ATTACHMENTS_MAX - 1)];
 	if (thread->process != hit.process || thread->epoch != epoch) {

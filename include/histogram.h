@@ -45,6 +45,7 @@ struct distributions {
 	struct histogram metric[METRIC_COUNT];
 	/* and counts, of what passed the filters too */
 	__u64 to[5];         /* transitions, by the enum object_state they led to; [0]: freed */
+	__u64 outermost;     /* those to RUNNING that WATCH_OUTERMOST sees, too */
 	__u64 never_awaited; /* coroutines that ended without having begun, not by close() */
 	__u64 slow;          /* outermost steps of settings.slow_ns and more */
 	/* the last of these: id of the object, how long, and when it ended (CLOCK_MONOTONIC) */

@@ -85,7 +85,8 @@ struct site {
 	__u8 condition;      /* 1 + the processor's code of one that the store follows only under */
 	__u8 condition_less; /* it holds when sign and overflow differ, */
 	__u16 condition_flags; /* or one of these is set; an odd code negates that */
-	__u8 pad[2];
+	__u8 entry;            /* a step that C drives begins here: seen with WATCH_OUTERMOST too */
+	__u8 pad;
 };
 _Static_assert(sizeof(struct site) == 40, "site is shared with BPF");
 
@@ -146,6 +147,14 @@ enum statistic {
 #define COOKIE_SITE(cookie)       ((__u32)(cookie))
 #define COOKIE_ATTACHMENT(cookie) ((__u32)((cookie) >> 32))
 
+/* What is looked for at the probes of an attachment. */
+enum watch {
+	WATCH_NOTHING = 0, /* they come, or go */
+	WATCH_ALL = 1,     /* every object and all its states */
+	WATCH_OUTERMOST =
+		2, /* steps that C drives, and only these: entries from C and returns to it */
+};
+
 /* Filters and switches that BPF decides on, constant for a run. */
 struct settings {
 	__u64 min_run_ns;       /* 0: off */
@@ -159,7 +168,7 @@ struct settings {
 	__u8 locals_depth;  /* levels of containers, at most LOCALS_DEPTH_MAX */
 	__u8 stream;        /* transitions are sent through the ring */
 	__u8 distributions; /* their times are kept in histograms */
-	__u8 steps; /* only outermost steps: entries from C and returns to it; see on_store() */
+	__u8 steps;         /* WATCH_OUTERMOST is possible */
 	__u32 locals_rate;  /* of one transition in so many of each function */
 	__u32 locals_names; /* at most LOCALS_…_MAX of each */
 	__u32 locals_items;

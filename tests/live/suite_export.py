@@ -158,7 +158,8 @@ def budget(ctx):
                       "--label", "hot=*hot.py*", "--label", "mine=*exported.py*",
                       "--snapshot-interval", "200ms") as exporter:
             hot.say()
-            page = exporter.until("a pause", lambda page: page.sum("genscope_targets", status="paused") == 1)
+            page = exporter.until("less of it", lambda page: page.sum("genscope_targets", status="paused") +
+                                  page.sum("genscope_targets", status="outermost") == 1)
             equal("traced", 1, page.sum("genscope_targets", status="traced"))
             check("Estimated" in page.text, "HELP does not say that counts are estimated")
             exporter.until("a duty ratio", lambda page: page.sum("genscope_duty_ratio") < 1)

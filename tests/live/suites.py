@@ -6,6 +6,7 @@ import suite_core
 import suite_doctor
 import suite_errors
 import suite_export
+import suite_export_budget
 import suite_filters
 import suite_html
 import suite_latency
@@ -27,7 +28,7 @@ PER_BUILD = (("core", suite_core.run), ("doctor", suite_doctor.run), ("seed", su
 PER_VERSION = (("runs", suite_runs.run), ("locals", suite_locals.run), ("budget", suite_budget.run),
                ("record", suite_record.run), ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
                ("ps_races", suite_ps_races.run), ("latency", suite_latency.run), ("slow", suite_slow.run),
-               ("top", suite_top.run), ("export", suite_export.run))
+               ("top", suite_top.run), ("export", suite_export.run), ("stages", suite_export_budget.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
         ("latency_once", suite_latency.run_once), ("slow_once", suite_slow.run_once), ("top_once", suite_top.run_once),
         ("export_once", suite_export.run_once), ("html", suite_html.run))

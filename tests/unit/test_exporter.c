@@ -89,9 +89,9 @@ Test(exporter, sums_functions_over_processes_of_a_service)
 	steps(&a, 5, 2 * MS);
 	steps(&b, 7, 3 * MS);
 	steps(&c, 1, MS);
-	exporter_read(exporter, 1, &a, 1);
-	exporter_read(exporter, 2, &b, 1);
-	exporter_read(exporter, 3, &c, 1);
+	exporter_read(exporter, 1, &a, &UNSEEN_NOTHING);
+	exporter_read(exporter, 2, &b, &UNSEEN_NOTHING);
+	exporter_read(exporter, 3, &c, &UNSEEN_NOTHING);
 	page = scrape(exporter);
 	cr_expect_eq(running(&page, "shop", "app.py:f"), 12);
 	cr_expect_eq(running(&page, "mail", "app.py:f"), 1);
@@ -111,8 +111,8 @@ Test(exporter, takes_readings_as_sums)
 	for (int round = 1; round <= 3; round++) {
 		steps(&times, 4, MS);
 		times.never_awaited = times.slow = (uint64_t)round;
-		exporter_read(exporter, 1, &times, 1);
-		exporter_read(exporter, 1, &times, 1); /* nothing new */
+		exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
+		exporter_read(exporter, 1, &times, &UNSEEN_NOTHING); /* nothing new */
 		page = scrape(exporter);
 		cr_expect_eq(running(&page, "shop", "app.py:f"), 4u * (unsigned)round);
 		cr_expect_eq(find(&page, "shop", "app.py:f")->counts.slow, round);
@@ -136,7 +136,7 @@ Test(exporter, survives_buckets_of_32_bits_that_wrap)
 	for (int i = 0; i < 5; i++) {
 		times.metric[METRIC_RUN].buckets[bucket] += 0xc0000000u; /* wraps */
 		expected += 0xc0000000u;
-		exporter_read(exporter, 1, &times, 1);
+		exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
 	}
 	page = scrape(exporter);
 	for (unsigned i = 0; i <= EXPONENTIAL_BOUNDS; i++)
@@ -156,7 +156,7 @@ Test(exporter, gives_series_to_those_that_are_used_most)
 	for (uint32_t i = 0; i < 4; i++) {
 		add(exporter, i + 1, 11, "shop", names[i]);
 		steps(&times[i], uses[i], MS);
-		exporter_read(exporter, i + 1, &times[i], 1);
+		exporter_read(exporter, i + 1, &times[i], &UNSEEN_NOTHING);
 	}
 	page = scrape(exporter);
 	cr_expect_eq(page.count, 3, "two, and the rest");
@@ -179,8 +179,8 @@ Test(exporter, moves_no_counts_that_were_published)
 	add(exporter, 2, 12, "shop", "second");
 	steps(&first, 50, MS);
 	steps(&second, 7, MS);
-	exporter_read(exporter, 1, &first, 1);
-	exporter_read(exporter, 2, &second, 1);
+	exporter_read(exporter, 1, &first, &UNSEEN_NOTHING);
+	exporter_read(exporter, 2, &second, &UNSEEN_NOTHING);
 	page = scrape(exporter);
 	cr_expect_eq(running(&page, "shop", "other"), 7);
 	cr_expect_eq(all_running(&page), 57);
@@ -194,7 +194,7 @@ Test(exporter, moves_no_counts_that_were_published)
 	exporter_scraped(exporter);
 
 	steps(&second, 3, MS);
-	exporter_read(exporter, 2, &second, 1);
+	exporter_read(exporter, 2, &second, &UNSEEN_NOTHING);
 	page = scrape(exporter);
 	cr_expect_null(find(&page, "shop", "app.py:first"));
 	cr_expect_eq(running(&page, "shop", "other"), 10, "all that was in there before it moved");
@@ -202,7 +202,7 @@ Test(exporter, moves_no_counts_that_were_published)
 	cr_expect_eq(find(&page, "shop", "app.py:second")->created_ns, 1000);
 	free(page.at);
 	steps(&second, 2, MS);
-	exporter_read(exporter, 2, &second, 1);
+	exporter_read(exporter, 2, &second, &UNSEEN_NOTHING);
 	page = scrape(exporter);
 	cr_expect_eq(running(&page, "shop", "other"), 10);
 	cr_expect_eq(running(&page, "shop", "app.py:second"), 2);
@@ -217,7 +217,7 @@ Test(exporter, drops_services_that_have_gone)
 
 	add(exporter, 1, 11, "shop", "f");
 	steps(&times, 1, MS);
-	exporter_read(exporter, 1, &times, 1);
+	exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
 	cr_assert_eq(exporter_add_gc(exporter, "shop", MS, 5), 0);
 	page = scrape(exporter);
 	free(page.at);
@@ -252,8 +252,8 @@ Test(exporter, stays_bounded_and_monotonic)
 		steps(&times, i % 7 + 1, MS);
 		steps(&keeper, 10, MS);
 		total += i % 7 + 1;
-		exporter_read(exporter, i, &times, 1);
-		exporter_read(exporter, 1, &keeper, 1);
+		exporter_read(exporter, i, &times, &UNSEEN_NOTHING);
+		exporter_read(exporter, 1, &keeper, &UNSEEN_NOTHING);
 		if (i % 3 == 0) {
 			free(page.at);
 			page = scrape(exporter);
@@ -271,18 +271,52 @@ Test(exporter, stays_bounded_and_monotonic)
 Test(exporter, estimates_what_probes_did_not_see)
 {
 	struct exporter *exporter = begin(3);
+	const struct unseen_scale scale = { .outermost = 2, .inner = 7 };
+	const struct exporter_series *series;
 	struct distributions times = {};
 	struct exporter_page page;
 
 	add(exporter, 1, 1, "shop", "f");
 	steps(&times, 100, MS);
-	exporter_read(exporter, 1, &times, 1);
+	exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
 	steps(&times, 100, MS);
-	exporter_read(exporter, 1, &times, 4.5);
+	times.outermost += 50;
+	times.to[STATE_CREATED] += 10;
+	times.slow += 3;
+	exporter_read(exporter, 1, &times, &scale);
 	page = scrape(exporter);
-	cr_expect_eq(running(&page, "shop", "app.py:f"), 550);
-	cr_expect_eq(find(&page, "shop", "app.py:f")->counts.times[EXPORTER_RUN].sum_ns, 550 * MS);
+	series = find(&page, "shop", "app.py:f");
+	cr_expect_eq(running(&page, "shop", "app.py:f"), 100 + 50 * 2 + 50 * 7);
+	cr_expect_eq(series->counts.times[EXPORTER_RUN].sum_ns, 550 * MS);
+	cr_expect_eq(series->counts.to[STATE_CREATED], 10 * 7u,
+		     "births are seen with all probes alone");
+	cr_expect_eq(series->counts.slow, 3 * 2u, "slow steps are outermost ones");
 	end(exporter, &page);
+}
+
+/* Many small readings add up to what they stand for, and no bucket to more than the whole. */
+Test(exporter, estimates_without_a_bias)
+{
+	static const double scales[] = { 1.1, 1.4, 1.5, 2.3, 7.9 };
+
+	for (size_t k = 0; k < sizeof(scales) / sizeof(scales[0]); k++) {
+		const struct unseen_scale scale = { scales[k], scales[k] };
+		struct exporter *exporter = begin(3);
+		struct distributions times = {};
+		struct exporter_page page;
+		const int readings = 4000;
+
+		add(exporter, 1, 1, "shop", "f");
+		for (int i = 0; i < readings; i++) {
+			steps(&times, 1, MS);
+			exporter_read(exporter, 1, &times, &scale);
+		}
+		page = scrape(exporter);
+		/* five standard deviations of so many throws */
+		cr_expect_float_eq((double)running(&page, "shop", "app.py:f"), readings * scales[k],
+				   5 * 32, "scale %.1f", scales[k]);
+		end(exporter, &page);
+	}
 }
 
 Test(exporter, counts_objects_by_state)
@@ -342,10 +376,10 @@ Test(exporter, keeps_the_last_slow_step)
 	add(exporter, 1, 1, "shop", "f");
 	add(exporter, 2, 2, "shop", "f");
 	steps(&times, 1, MS);
-	exporter_read(exporter, 1, &times, 1);
+	exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
 	times.slow_id = 3;
 	times.slow_at_ns = 60;
-	exporter_read(exporter, 2, &times, 1);
+	exporter_read(exporter, 2, &times, &UNSEEN_NOTHING);
 	page = scrape(exporter);
 	cr_expect_eq(find(&page, "shop", "app.py:f")->slow.id, 9);
 	cr_expect_eq(find(&page, "shop", "app.py:f")->counts.slow, 2);
@@ -362,7 +396,7 @@ Test(exporter, refuses_nonsense)
 		exporter_add(exporter, EXPORTER_CODES_MAX, 1, "s", KIND_COROUTINE, "f", "q", 0),
 		-EINVAL);
 	cr_expect_eq(exporter_add(exporter, 1, 1, "s", KIND_NONE, "f", "q", 0), -EINVAL);
-	exporter_read(exporter, 5, &times, 1); /* nobody's */
+	exporter_read(exporter, 5, &times, &UNSEEN_NOTHING); /* nobody's */
 	exporter_free(exporter);
 	exporter_free(NULL);
 }

@@ -14,6 +14,7 @@ static void steps_begin(void)
 	world_settings()->steps = 1;
 	world_settings()->forget_closed = 1;
 	world_settings()->stream = 0;
+	world_watch(true);
 }
 
 #define EACH_WORLD_OF_STEPS                                                                        \

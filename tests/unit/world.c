@@ -318,7 +318,7 @@ struct settings *world_settings(void)
 
 void world_watch(bool on)
 {
-	watched[attachment] = on;
+	watched[attachment] = !on ? WATCH_NOTHING : settings.steps ? WATCH_OUTERMOST : WATCH_ALL;
 }
 
 void world_objects_limit(uint32_t entries)

@@ -370,8 +370,8 @@ static const struct argp_option export_options[] = {
 	{ "over", OPTION_OVER, "DUR", 0, "how long a slow step is (50ms)", 7 },
 	{ 0, 0, 0, 0, "Cost:", 8 },
 	{ "max-overhead", OPTION_MAX_OVERHEAD, "PERCENT", 0,
-	  "of each target's processor time (1); over it, its probes come off for a while; 0: no "
-	  "limit",
+	  "of each target's processor time (1); over it, only its outermost steps are seen for a "
+	  "while, or nothing; 0: no limit",
 	  8 },
 	{ "no-probes", OPTION_NO_PROBES, 0, 0,
 	  "only what memory tells: what is alive, in which state", 8 },

@@ -28,11 +28,12 @@
 
 enum export_status {
 	STATUS_TRACED = 0,      /* with probes */
-	STATUS_PAUSED = 1,      /* without for a while, to keep the budget */
-	STATUS_UNPROBED = 2,    /* --no-probes */
-	STATUS_UNSUPPORTED = 3, /* a CPython that genscope does not know */
-	STATUS_FORBIDDEN = 4,   /* it may not be looked at */
-	STATUS_COUNT = 5,
+	STATUS_OUTERMOST = 1,   /* with those of outermost steps alone, to keep the budget */
+	STATUS_PAUSED = 2,      /* without for a while, for the same reason */
+	STATUS_UNPROBED = 3,    /* --no-probes */
+	STATUS_UNSUPPORTED = 4, /* a CPython that genscope does not know */
+	STATUS_FORBIDDEN = 5,   /* it may not be looked at */
+	STATUS_COUNT = 6,
 };
 
 /* A process that runs CPython, or did at the last scrape. */
@@ -41,11 +42,16 @@ struct export_process {
 	uint8_t status; /* enum export_status */
 	char service[SERVICE_BYTES];
 	struct budget budget;
-	uint64_t hits;          /* at the last look */
-	uint64_t on_ns, off_ns; /* of its budget, at the last reading of its times */
+	uint64_t hits; /* at the last look */
+	struct unseen unseen;
 	/* what its memory told, where probes do not tell what is alive */
 	struct group_table *groups; /* NULL: nothing yet */
 	uint64_t cpu_ns;            /* when they were counted */
+};
+
+/* Time of processes. */
+struct export_duty {
+	uint64_t full_ns, all_ns; /* with all probes; altogether */
 };
 
 struct export_label {
@@ -76,8 +82,8 @@ struct export_run {
 	struct export_process *processes;
 	size_t process_count, process_room;
 	uint64_t next_snapshot_ns, next_promotion_ns, next_budget_ns;
-	uint64_t past_on_ns, past_off_ns; /* of processes that have gone */
-	uint64_t duty_on_ns, duty_off_ns; /* of all, when the duty ratio was worked out last */
+	struct export_duty past; /* of processes that have gone */
+	struct export_duty told; /* of all, when the duty ratio was worked out last */
 	double duty;
 	bool estimated;
 	int err;
@@ -94,8 +100,12 @@ void export_forget_codes(struct export_run *export, pid_t pid);
 void export_keep_budgets(struct export_run *export, uint64_t now_ns);
 /* Has one of them taken so many traps just now that it has to be looked at often? */
 bool export_is_hot(struct export_run *export);
-/* By how much more than it was seen a process has done since this was asked last. */
-double export_scale_of(struct export_process *process);
+/* What that stands for which a process has counted since this was asked last; unseen_read(). */
+bool export_scale_of(struct export_run *export, struct export_process *process, bool ends,
+		     struct unseen_scale *out);
+void export_add_duty(const struct export_process *process, struct export_duty *sum);
+/* Do its probes tell what is alive in it? Its memory does, if not. */
+bool export_sees_objects(const struct export_process *process);
 void export_free_processes(struct export_run *export);
 
 /* --- export_page.c --- */
@@ -103,7 +113,7 @@ void export_free_processes(struct export_run *export);
 /* The page; takes the lock. 0, -ENOMEM. */
 int export_page(struct export_run *export, enum exposition_format format, struct buffer *body);
 /* What code objects have counted since the last time is taken in; with the lock held. */
-void export_read_code(struct export_run *export, uint32_t code, double scale);
+void export_read_code(struct export_run *export, uint32_t code, const struct unseen_scale *scale);
 
 /* --- export_memory.c --- */
 

@@ -39,7 +39,7 @@ static int count_objects(struct export_run *export, pid_t pid, struct group_tabl
 
 static bool needs_a_look(const struct export_process *process, uint64_t *cpu_ns)
 {
-	if (process->status != STATUS_PAUSED && process->status != STATUS_UNPROBED)
+	if (process->status > STATUS_UNPROBED || export_sees_objects(process))
 		return false;
 	*cpu_ns = session_process_cpu_ns(process->pid);
 	return !process->groups || *cpu_ns != process->cpu_ns;
@@ -89,8 +89,7 @@ void export_add_memory(struct export_run *export, uint64_t now_ns)
 		const struct group *groups;
 		size_t count;
 
-		if (!process->groups ||
-		    (process->status != STATUS_PAUSED && process->status != STATUS_UNPROBED))
+		if (!process->groups || export_sees_objects(process))
 			continue;
 		groups = group_table_sorted(process->groups, &count);
 		for (size_t k = 0; groups && k < count; k++)

@@ -13,7 +13,7 @@
 
 #define DUTY_NS 1000000000ull /* summed over processes */
 
-void export_read_code(struct export_run *export, uint32_t code, double scale)
+void export_read_code(struct export_run *export, uint32_t code, const struct unseen_scale *scale)
 {
 	struct distributions now;
 
@@ -21,26 +21,32 @@ void export_read_code(struct export_run *export, uint32_t code, double scale)
 		exporter_read(export->exporter, code, &now, scale);
 }
 
+struct scale {
+	struct unseen_scale scale;
+	bool waits; /* nothing is taken in this time */
+};
+
 struct reading {
 	struct export_run *export;
 	struct export_process *process; /* of the last code */
-	double *scales;                 /* by index of process */
+	struct scale *scales;           /* by index of process */
 };
 
 static void read_one(void *ctx, uint32_t code, uint32_t pid)
 {
 	struct reading *reading = ctx;
 	struct export_run *export = reading->export;
+	const struct scale none = { .scale = UNSEEN_NOTHING }, *scale = &none;
 	struct survey_counts counts;
-	double scale = 1;
 
 	if (!reading->process || (uint32_t)reading->process->pid != pid)
 		reading->process = export_process_of(export, (pid_t)pid);
 	if (reading->process)
-		scale = reading->scales[reading->process - export->processes];
-	export_read_code(export, code, scale);
+		scale = &reading->scales[reading->process - export->processes];
+	if (!scale->waits)
+		export_read_code(export, code, &scale->scale);
 	/* of a process whose probes are off its memory tells more */
-	if (reading->process && reading->process->status == STATUS_TRACED &&
+	if (reading->process && export_sees_objects(reading->process) &&
 	    !session_survey_counts(export->run.session, code, &counts))
 		exporter_set_objects(export->exporter, code, &counts);
 }
@@ -54,13 +60,14 @@ static int read_all(struct export_run *export, struct survey *survey)
 	if (!reading.scales)
 		return -ENOMEM;
 	for (size_t i = 0; i < export->process_count; i++)
-		reading.scales[i] = export_scale_of(&export->processes[i]);
+		reading.scales[i].waits = !export_scale_of(export, &export->processes[i], false,
+							   &reading.scales[i].scale);
 	survey->flags = SURVEY_COUNT;
 	err = session_survey(export->run.session, survey);
 	exporter_begin_objects(export->exporter);
 	if (!err) {
-		export_read_code(export, 0, 1);
-		exporter_each_code(export->exporter, read_one, &reading);
+		export_read_code(export, 0, &UNSEEN_NOTHING);
+		exporter_each_code(export->exporter, 0, read_one, &reading);
 		export_add_memory(export, survey->now_ns);
 	}
 	free(reading.scales);
@@ -70,21 +77,17 @@ static int read_all(struct export_run *export, struct survey *survey)
 /* Of the time since it was worked out last, if that is long enough to say something. */
 static double duty_of(struct export_run *export)
 {
-	uint64_t on_ns = export->past_on_ns, off_ns = export->past_off_ns;
+	struct export_duty now = export->past;
 
-	for (size_t i = 0; i < export->process_count; i++) {
-		on_ns += export->processes[i].budget.on_ns;
-		off_ns += export->processes[i].budget.off_ns;
-	}
+	for (size_t i = 0; i < export->process_count; i++)
+		export_add_duty(&export->processes[i], &now);
 	if (export->no_probes)
 		return 0;
-	if (on_ns + off_ns < export->duty_on_ns + export->duty_off_ns + DUTY_NS)
+	if (now.all_ns < export->told.all_ns + DUTY_NS)
 		return export->duty;
-	on_ns -= export->duty_on_ns;
-	off_ns -= export->duty_off_ns;
-	export->duty_on_ns += on_ns;
-	export->duty_off_ns += off_ns;
-	export->duty = (double)on_ns / (double)(on_ns + off_ns);
+	export->duty = (double)(now.full_ns - export->told.full_ns) /
+		       (double)(now.all_ns - export->told.all_ns);
+	export->told = now;
 	return export->duty;
 }
 
@@ -92,9 +95,9 @@ static void count_statuses(const struct export_run *export,
 			   struct prometheus_status statuses[STATUS_COUNT])
 {
 	static const char *const words[STATUS_COUNT] = {
-		[STATUS_TRACED] = "traced",           [STATUS_PAUSED] = "paused",
-		[STATUS_UNPROBED] = "unprobed",       [STATUS_UNSUPPORTED] = "unsupported",
-		[STATUS_FORBIDDEN] = "not_permitted",
+		[STATUS_TRACED] = "traced",           [STATUS_OUTERMOST] = "outermost",
+		[STATUS_PAUSED] = "paused",           [STATUS_UNPROBED] = "unprobed",
+		[STATUS_UNSUPPORTED] = "unsupported", [STATUS_FORBIDDEN] = "not_permitted",
 	};
 
 	for (int status = 0; status < STATUS_COUNT; status++)

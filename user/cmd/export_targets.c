@@ -64,17 +64,18 @@ static struct export_process *add_process(struct export_run *export, pid_t pid)
 	return process;
 }
 
-static struct budget_reading read_budget(const struct export_run *export, pid_t pid)
+/* False: it has just gone. */
+static bool read_budget(const struct export_run *export, pid_t pid, struct budget_reading *out)
 {
-	struct budget_reading reading = { .now_ns = clock_now_ns() };
 	struct process_reading process;
 
 	if (session_read_process(export->run.session, pid, &process))
-		return reading;
-	reading.hits = process.hits;
-	reading.stepped = process.stepped;
-	reading.cpu_ns = process.cpu_ns;
-	return reading;
+		return false;
+	*out = (struct budget_reading){ .now_ns = clock_now_ns(),
+					.hits = process.hits,
+					.stepped = process.stepped,
+					.cpu_ns = process.cpu_ns };
+	return true;
 }
 
 static void begin(struct export_run *export, struct export_process *process)
@@ -82,44 +83,59 @@ static void begin(struct export_run *export, struct export_process *process)
 	struct budget_reading reading;
 
 	process->status = export->no_probes ? STATUS_UNPROBED : STATUS_TRACED;
-	if (!export->max_overhead)
+	if (!export->max_overhead || !read_budget(export, process->pid, &reading))
 		return;
-	reading = read_budget(export, process->pid);
 	process->hits = reading.hits;
-	budget_begin(&process->budget, export->max_overhead / 100, &export->costs, &reading);
+	budget_begin(&process->budget, export->max_overhead / 100, &export->costs,
+		     session_sees_outermost(export->run.session, process->pid), &reading);
 }
 
 /* --- processes that go --- */
 
-double export_scale_of(struct export_process *process)
+bool export_scale_of(struct export_run *export, struct export_process *process, bool ends,
+		     struct unseen_scale *out)
 {
-	uint64_t on_ns = process->budget.on_ns - process->on_ns;
-	uint64_t off_ns = process->budget.off_ns - process->off_ns;
+	const uint64_t *work_ns = process->budget.work_ns;
+	struct budget_reading reading;
+	struct unseen_work work;
 
-	process->on_ns = process->budget.on_ns;
-	process->off_ns = process->budget.off_ns;
-	return on_ns ? (double)(on_ns + off_ns) / (double)on_ns : 1;
+	if (export->max_overhead && !ends && process->status <= STATUS_PAUSED &&
+	    read_budget(export, process->pid, &reading))
+		budget_settle(&process->budget, &reading);
+	work = (struct unseen_work){ .all_ns = work_ns[BUDGET_ALL],
+				     .outermost_ns = work_ns[BUDGET_OUTERMOST],
+				     .none_ns = work_ns[BUDGET_NONE] };
+	return unseen_read(&process->unseen, &work, ends, out);
 }
 
-struct going {
+void export_add_duty(const struct export_process *process, struct export_duty *sum)
+{
+	sum->full_ns += process->budget.time_ns[BUDGET_ALL];
+	for (int level = 0; level < BUDGET_LEVELS; level++)
+		sum->all_ns += process->budget.time_ns[level];
+}
+
+struct taking {
 	struct export_run *export;
-	double scale;
+	struct unseen_scale scale;
 };
 
-static void take_in(void *ctx, uint32_t code)
+static void take_in_rest(void *ctx, uint32_t code)
 {
-	const struct going *going = ctx;
+	const struct taking *going = ctx;
 
-	export_read_code(going->export, code, going->scale);
+	export_read_code(going->export, code, &going->scale);
 	session_forget_distributions(going->export->run.session, code);
 }
 
 void export_forget_codes(struct export_run *export, pid_t pid)
 {
 	struct export_process *process = export_process_of(export, pid);
-	struct going going = { .export = export, .scale = process ? export_scale_of(process) : 1 };
+	struct taking going = { .export = export, .scale = UNSEEN_NOTHING };
 
-	exporter_remove(export->exporter, (uint32_t)pid, take_in, &going);
+	if (process)
+		export_scale_of(export, process, true, &going.scale);
+	exporter_remove(export->exporter, (uint32_t)pid, take_in_rest, &going);
 }
 
 static void remove_process(struct export_run *export, pid_t pid)
@@ -129,8 +145,7 @@ static void remove_process(struct export_run *export, pid_t pid)
 	export_forget_codes(export, pid);
 	if (!process)
 		return;
-	export->past_on_ns += process->budget.on_ns;
-	export->past_off_ns += process->budget.off_ns;
+	export_add_duty(process, &export->past);
 	group_table_free(process->groups);
 	*process = export->processes[--export->process_count];
 }
@@ -164,21 +179,50 @@ void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, c
 
 /* --- budgets --- */
 
-static void pause_process(struct export_run *export, struct export_process *process)
+static void take_in(void *ctx, uint32_t code, uint32_t pid)
 {
-	session_pause_process(export->run.session, process->pid);
-	process->status = STATUS_PAUSED;
-	process->cpu_ns = 0; /* its memory is looked at soon */
-	export->estimated = true;
+	const struct taking *window = ctx;
+
+	(void)pid;
+	export_read_code(window->export, code, &window->scale);
 }
 
-static void resume_process(struct export_run *export, struct export_process *process)
+/* Probes of another kind: what was counted until then is taken in by itself, since it stands for something else. */
+static void switch_process(struct export_run *export, struct export_process *process,
+			   enum budget_level level)
 {
+	static const struct {
+		enum session_probes probes;
+		enum export_status status;
+	} levels[BUDGET_LEVELS] = {
+		[BUDGET_NONE] = { PROBES_NONE, STATUS_PAUSED },
+		[BUDGET_OUTERMOST] = { PROBES_OUTERMOST, STATUS_OUTERMOST },
+		[BUDGET_ALL] = { PROBES_ALL, STATUS_TRACED },
+	};
+	struct taking window = { .export = export };
+	struct budget_reading reading;
 	char why[IMAGE_WHY_MAX] = "";
+	bool saw_objects = export_sees_objects(process);
 
-	if (session_resume_process(export->run.session, process->pid, why))
+	if (session_set_probes(export->run.session, process->pid, levels[level].probes, why))
 		return; /* it is going: that will be told */
-	process->status = STATUS_TRACED;
+	process->status = levels[level].status;
+	if (process->budget.level != BUDGET_NONE) {
+		export_scale_of(export, process, true, &window.scale);
+		exporter_each_code(export->exporter, (uint32_t)process->pid, take_in, &window);
+	}
+	if (saw_objects)
+		process->cpu_ns = 0; /* its memory is looked at soon */
+	export->estimated |= level != BUDGET_ALL;
+	if (!read_budget(export, process->pid, &reading))
+		return;
+	process->hits = reading.hits;
+	budget_switched(&process->budget, level, &reading);
+}
+
+bool export_sees_objects(const struct export_process *process)
+{
+	return process->status == STATUS_TRACED;
 }
 
 bool export_is_hot(struct export_run *export)
@@ -189,7 +233,7 @@ bool export_is_hot(struct export_run *export)
 		const struct export_process *process = &export->processes[i];
 		struct process_reading reading;
 
-		hot = process->status == STATUS_TRACED &&
+		hot = process->status < STATUS_PAUSED &&
 		      !session_read_hits(export->run.session, process->pid, &reading) &&
 		      reading.hits > process->hits + HOT_HITS;
 	}
@@ -202,6 +246,7 @@ void export_keep_budgets(struct export_run *export, uint64_t now_ns)
 		struct export_process *process = &export->processes[i];
 		struct process_reading hits = {};
 		struct budget_reading reading;
+		enum budget_level level;
 
 		if (process->status > STATUS_PAUSED)
 			continue;
@@ -209,17 +254,11 @@ void export_keep_budgets(struct export_run *export, uint64_t now_ns)
 		if (hits.hits < process->hits + HOT_HITS &&
 		    now_ns < process->budget.now_ns + BUDGET_NS)
 			continue;
-		reading = read_budget(export, process->pid);
+		if (!read_budget(export, process->pid, &reading))
+			continue;
 		process->hits = reading.hits;
-		switch (budget_update(&process->budget, &reading)) {
-		case BUDGET_KEEP:
-			break;
-		case BUDGET_PAUSE:
-			pause_process(export, process);
-			break;
-		case BUDGET_RESUME:
-			resume_process(export, process);
-			break;
-		}
+		level = budget_update(&process->budget, &reading);
+		if (level != process->budget.level)
+			switch_process(export, process, level);
 	}
 }

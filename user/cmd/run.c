@@ -204,7 +204,7 @@ static void begin_budget(struct run *run)
 	struct budget_costs costs = budget_costs_of(session_features(run->session)->trap_ns);
 	struct budget_reading reading = read_budget(run);
 
-	budget_begin(&run->budget, run->options->max_overhead / 100, &costs, &reading);
+	budget_begin(&run->budget, run->options->max_overhead / 100, &costs, false, &reading);
 }
 
 /* Takes probes off, or puts them on again, so that the limit is kept. */
@@ -212,27 +212,26 @@ static int keep_budget(struct run *run)
 {
 	struct budget_reading reading;
 	char why[IMAGE_WHY_MAX] = "";
-	int err;
+	enum budget_level level;
+	int err = 0;
 
 	if (clock_now_ns() < run->budget.now_ns + BUDGET_NS)
 		return 0;
 	reading = read_budget(run);
-	switch (budget_update(&run->budget, &reading)) {
-	case BUDGET_KEEP:
+	level = budget_update(&run->budget, &reading);
+	if (level == run->budget.level)
 		return 0;
-	case BUDGET_PAUSE:
+	run->paused = level == BUDGET_NONE;
+	if (run->paused)
 		session_pause(run->session);
-		run->paused = true;
-		break;
-	case BUDGET_RESUME:
+	else
 		err = session_resume(run->session, why);
-		if (err) {
-			complain("%s", why);
-			return err;
-		}
-		run->paused = false;
-		break;
+	if (err) {
+		complain("%s", why);
+		return err;
 	}
+	reading = read_budget(run);
+	budget_switched(&run->budget, level, &reading);
 	if (run->ops->duty)
 		run->ops->duty(run->ctx, clock_now_ns(), !run->paused);
 	return 0;
@@ -313,7 +312,7 @@ void run_summarise(const struct run *run, const struct run_reader *reader, struc
 {
 	struct session_stats stats;
 
-	if (run->budget.off_ns)
+	if (run->budget.time_ns[BUDGET_NONE])
 		session_lacks(run->session, "probes were off at times, to keep --max-overhead");
 	session_stats(run->session, &stats);
 	*out = (struct summary){

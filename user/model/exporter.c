@@ -12,7 +12,7 @@
 struct reading {
 	uint32_t groups[EXPORTER_METRICS][EXPONENTIAL_BOUNDS + 1];
 	uint64_t sum_ns[EXPORTER_METRICS];
-	uint64_t to[STATE_COUNT], never_awaited, slow;
+	uint64_t to[STATE_COUNT], outermost, never_awaited, slow;
 };
 
 /* A function of a service. */
@@ -32,6 +32,7 @@ struct function {
 struct code {
 	struct function *function; /* NULL: no such code */
 	uint32_t pid;
+	double outermost; /* the share of its steps that are outermost ones */
 	struct reading last;
 };
 
@@ -46,6 +47,7 @@ struct exporter {
 	struct code unplaced; /* id 0 */
 	struct exporter_gc *gc;
 	size_t gc_count;
+	uint32_t dice; /* of scaled() */
 };
 
 int exporter_new(size_t max_series, struct exporter **out)
@@ -211,11 +213,11 @@ static const struct code *code_of(const struct exporter *exporter, uint32_t id)
 	return id < exporter->code_end ? exporter->codes[id] : NULL;
 }
 
-void exporter_each_code(const struct exporter *exporter,
+void exporter_each_code(const struct exporter *exporter, uint32_t pid,
 			void (*each)(void *ctx, uint32_t code, uint32_t pid), void *ctx)
 {
 	for (uint32_t id = 0; id < exporter->code_end; id++)
-		if (exporter->codes[id])
+		if (exporter->codes[id] && (!pid || exporter->codes[id]->pid == pid))
 			each(ctx, id, exporter->codes[id]->pid);
 }
 
@@ -237,13 +239,20 @@ void exporter_remove(struct exporter *exporter, uint32_t pid,
 
 /* --- readings --- */
 
-static uint64_t scaled(uint64_t count, double scale)
+/* Rounded up as often as its fraction says, at random: always to the nearest would add up to another number. */
+static uint64_t scaled(struct exporter *exporter, uint64_t count, double scale)
 {
-	return scale > 1 ? (uint64_t)((double)count * scale + 0.5) : count;
+	double product = (double)count * scale;
+
+	if (!count || scale <= 1)
+		return count;
+	/* the constants are those of POSIX' rand() example: this has only to be even */
+	exporter->dice = exporter->dice * 1103515245 + 12345;
+	return (uint64_t)(product + (double)(exporter->dice >> 16) / (UINT16_MAX + 1.0));
 }
 
-static void add_histogram(struct exponential *to, uint32_t *last, uint64_t *last_sum,
-			  const struct histogram *now, double scale)
+static void add_histogram(struct exporter *exporter, struct exponential *to, uint32_t *last,
+			  uint64_t *last_sum, const struct histogram *now, double scale)
 {
 	struct exponential groups = {};
 
@@ -251,37 +260,64 @@ static void add_histogram(struct exponential *to, uint32_t *last, uint64_t *last
 	for (unsigned i = 0; i <= EXPONENTIAL_BOUNDS; i++) {
 		uint32_t group = (uint32_t)groups.counts[i];
 
-		to->counts[i] += scaled((uint32_t)(group - last[i]), scale);
+		to->counts[i] += scaled(exporter, (uint32_t)(group - last[i]), scale);
 		last[i] = group;
 	}
-	to->sum_ns += scaled(now->sum_ns - *last_sum, scale);
+	to->sum_ns += scaled(exporter, now->sum_ns - *last_sum, scale);
 	*last_sum = now->sum_ns;
 }
 
-static void add_count(uint64_t *to, uint64_t *last, uint64_t now, double scale)
+static void add_count(struct exporter *exporter, uint64_t *to, uint64_t *last, uint64_t now,
+		      double scale)
 {
-	*to += scaled(now - *last, scale);
+	*to += scaled(exporter, now - *last, scale);
 	*last = now;
 }
 
-static void read_code(struct code *code, const struct distributions *now, double scale)
+/* What the steps stand for that a code object has made since the last reading: as many of them are outermost as have
+ * begun so. */
+static double scale_of_steps(struct code *code, const struct distributions *now,
+			     const struct unseen_scale *scale)
 {
-	static const enum metric metrics[EXPORTER_METRICS] = { METRIC_RUN, METRIC_SUSPENDED,
-							       METRIC_START, METRIC_LIFETIME };
+	struct reading *last = &code->last;
+	uint64_t begun = now->to[STATE_RUNNING] - last->to[STATE_RUNNING];
+
+	if (begun)
+		code->outermost = (double)(now->outermost - last->outermost) / (double)begun;
+	last->outermost = now->outermost;
+	return code->outermost * scale->outermost + (1 - code->outermost) * scale->inner;
+}
+
+static void read_code(struct exporter *exporter, struct code *code, const struct distributions *now,
+		      const struct unseen_scale *scale)
+{
+	double steps = scale_of_steps(code, now, scale), inner = scale->inner;
+	const struct {
+		enum metric metric;
+		double scale;
+	} metrics[EXPORTER_METRICS] = {
+		[EXPORTER_RUN] = { METRIC_RUN, steps },
+		[EXPORTER_SUSPENDED] = { METRIC_SUSPENDED, steps },
+		[EXPORTER_START] = { METRIC_START, inner },
+		[EXPORTER_LIFETIME] = { METRIC_LIFETIME, inner },
+	};
 	struct exporter_counts *counts = &code->function->series.counts;
 	struct reading *last = &code->last;
-	uint64_t use = 0;
 
 	for (int i = 0; i < EXPORTER_METRICS; i++)
-		add_histogram(&counts->times[i], last->groups[i], &last->sum_ns[i],
-			      &now->metric[metrics[i]], scale);
+		add_histogram(exporter, &counts->times[i], last->groups[i], &last->sum_ns[i],
+			      &now->metric[metrics[i].metric], metrics[i].scale);
 	for (int state = 0; state < STATE_COUNT; state++) {
-		use += now->to[state] - last->to[state];
-		add_count(&counts->to[state], &last->to[state], now->to[state], scale);
+		bool is_step =
+			state == STATE_RUNNING || state == STATE_SUSPENDED || state == STATE_CLOSED;
+
+		code->function->use += now->to[state] - last->to[state];
+		add_count(exporter, &counts->to[state], &last->to[state], now->to[state],
+			  is_step ? steps : inner);
 	}
-	code->function->use += use;
-	add_count(&counts->never_awaited, &last->never_awaited, now->never_awaited, scale);
-	add_count(&counts->slow, &last->slow, now->slow, scale);
+	add_count(exporter, &counts->never_awaited, &last->never_awaited, now->never_awaited,
+		  inner);
+	add_count(exporter, &counts->slow, &last->slow, now->slow, scale->outermost);
 	if (now->slow_at_ns > code->function->series.slow.at_ns)
 		code->function->series.slow = (struct exporter_slow){ .id = now->slow_id,
 								      .run_ns = now->slow_run_ns,
@@ -289,7 +325,7 @@ static void read_code(struct code *code, const struct distributions *now, double
 }
 
 void exporter_read(struct exporter *exporter, uint32_t id, const struct distributions *now,
-		   double scale)
+		   const struct unseen_scale *scale)
 {
 	struct code *code = (struct code *)code_of(exporter, id);
 
@@ -300,7 +336,7 @@ void exporter_read(struct exporter *exporter, uint32_t id, const struct distribu
 						       EXPORTER_OTHER, true, 0);
 	}
 	if (code && code->function)
-		read_code(code, now, scale);
+		read_code(exporter, code, now, scale);
 }
 
 /* --- objects --- */

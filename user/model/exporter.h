@@ -8,6 +8,7 @@
 
 #include <living.h> /* include/living.h; in quotes it would be this folder's */
 #include "model/exponential.h"
+#include "model/unseen.h"
 
 /*
  * What `export` publishes: series of functions by service and kind, summed over processes, out of readings of
@@ -67,11 +68,11 @@ void exporter_free(struct exporter *exporter);              /* NULL is fine */
 int exporter_add(struct exporter *exporter, uint32_t id, uint32_t pid, const char *service,
 		 uint8_t kind, const char *file, const char *qualname, uint64_t now_ns);
 
-/* All that has been counted for a code object so far; `scale`: what came since the last reading stands for so many
- * times as much (1: for itself), since probes were off for a part of that time. Of one that nobody has added nothing is taken. Id 0: of
- * those that BPF had no room for; they are in service "other". */
+/* All that has been counted for a code object so far; `scale`: what that stands for which came since the last
+ * reading. Of one that nobody has added nothing is taken. Id 0: of those that BPF had no room for; they are in
+ * service "other". */
 void exporter_read(struct exporter *exporter, uint32_t id, const struct distributions *now,
-		   double scale);
+		   const struct unseen_scale *scale);
 
 /* Its objects now. exporter_begin_objects() empties all. */
 void exporter_begin_objects(struct exporter *exporter);
@@ -86,8 +87,8 @@ int exporter_add_objects(struct exporter *exporter, const char *service, uint8_t
 void exporter_remove(struct exporter *exporter, uint32_t pid,
 		     void (*each)(void *ctx, uint32_t code), void *ctx);
 
-/* Calls `each` for all code ids that are alive, with the process they are of. */
-void exporter_each_code(const struct exporter *exporter,
+/* Calls `each` for all code ids that are alive, with the process they are of; of one process (pid 0: of all). */
+void exporter_each_code(const struct exporter *exporter, uint32_t pid,
 			void (*each)(void *ctx, uint32_t code, uint32_t pid), void *ctx);
 
 /* Gives series to the functions that were used most since the last call, as long as there are any left. */

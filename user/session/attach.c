@@ -91,9 +91,10 @@ static void add_link(struct attachment *attachment, struct bpf_link *link)
 	attachment->links[attachment->link_count++] = link;
 }
 
-static bool is_wanted(const struct session *session, const struct found_site *site)
+static bool is_wanted(const struct session *session, const struct attachment *attachment,
+		      const struct found_site *site)
 {
-	return site->tells & session->options.tells;
+	return site->tells & (attachment->outermost ? TELLS_STEPS : session->options.tells);
 }
 
 #ifdef HAVE_UPROBE_MULTI
@@ -107,7 +108,7 @@ static int attach_multi(struct session *session, struct attachment *attachment)
 	size_t count = 0;
 
 	for (size_t i = 0; i < image->table.count; i++) {
-		if (!is_wanted(session, &image->table.at[i]))
+		if (!is_wanted(session, attachment, &image->table.at[i]))
 			continue;
 		offsets[count] = image->table.at[i].file_offset;
 		cookies[count++] = COOKIE(attachment->number, image->first_site + i);
@@ -140,7 +141,7 @@ static int attach_single(struct session *session, struct attachment *attachment)
 			    .bpf_cookie = COOKIE(attachment->number, image->first_site + i));
 		struct bpf_link *link;
 
-		if (!is_wanted(session, &image->table.at[i]))
+		if (!is_wanted(session, attachment, &image->table.at[i]))
 			continue;
 		link = bpf_program__attach_uprobe_opts(session->skeleton->progs.site_single,
 						       attachment->pid, image->open_path,
@@ -190,16 +191,17 @@ static void attach_context(struct session *session, struct attachment *attachmen
 	attachment->image->no_usdt |= absent;
 }
 
-/* From now on, or no more, its hits count: all its probes are there. */
-static void set_watched(struct session *session, const struct attachment *attachment, bool on)
+/* What its hits count for from now on: something when all its probes are there. */
+static void set_watched(struct session *session, const struct attachment *attachment,
+			enum watch watch)
 {
-	__atomic_store_n(&session->skeleton->bss->watched[attachment->number], on,
+	__atomic_store_n(&session->skeleton->bss->watched[attachment->number], watch,
 			 __ATOMIC_SEQ_CST);
 }
 
 void attachment_detach(struct session *session, struct attachment *attachment)
 {
-	set_watched(session, attachment, false);
+	set_watched(session, attachment, WATCH_NOTHING);
 	for (size_t i = 0; i < attachment->link_count; i++)
 		bpf_link__destroy(attachment->links[i]);
 	attachment->link_count = 0;
@@ -219,7 +221,7 @@ int attachment_attach(struct session *session, struct attachment *attachment, ch
 		attach_context(session, attachment);
 	__atomic_add_fetch(&session->skeleton->bss->watch_epochs[attachment->number], 1,
 			   __ATOMIC_SEQ_CST);
-	set_watched(session, attachment, true);
+	set_watched(session, attachment, attachment->outermost ? WATCH_OUTERMOST : WATCH_ALL);
 	return 0;
 }
 
@@ -306,6 +308,7 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 		return -ENOMEM;
 	attachment->image = image;
 	attachment->pid = pid;
+	attachment->outermost = session->options.steps;
 	*why = 0;
 	err = take_number(session, &attachment->number);
 	if (!err)
@@ -340,7 +343,7 @@ void detach_process(struct session *session, pid_t pid)
 void detach_all(struct session *session)
 {
 	for (size_t i = 0; i < session->attachment_count; i++)
-		set_watched(session, session->attachments[i], false);
+		set_watched(session, session->attachments[i], WATCH_NOTHING);
 	while (session->attachment_count)
 		destroy(session, session->attachments[--session->attachment_count]);
 }

@@ -8,6 +8,8 @@
 #define TRAP_NS_UNKNOWN 5000 /* more than any machine we know takes */
 
 #define SECOND_NS 1e9 /* of processor time: the account holds its share at most */
+/* What hits took is worked out of a price that may be a third too high: the rest is never less than this. */
+#define WORK_MIN  (1.0 / 8)
 
 struct budget_costs budget_costs_of(uint64_t trap_ns)
 {
@@ -17,69 +19,118 @@ struct budget_costs budget_costs_of(uint64_t trap_ns)
 				      .stepped_ns = trap_ns * STEPPED_FACTOR };
 }
 
-void budget_begin(struct budget *budget, double share, const struct budget_costs *costs,
-		  const struct budget_reading *reading)
+static double second_of(const struct budget *budget)
 {
-	*budget = (struct budget){
-		.share = share,
-		.costs = *costs,
-		.on = true,
-		.credit_ns = share * SECOND_NS,
-		.hits = reading->hits,
-		.stepped = reading->stepped,
-		.cpu_ns = reading->cpu_ns,
-		.now_ns = reading->now_ns,
-	};
-}
-
-static double cost_since(const struct budget *budget, const struct budget_reading *reading)
-{
-	return (double)(reading->hits - budget->hits) * (double)budget->costs.hit_ns +
-	       (double)(reading->stepped - budget->stepped) * (double)budget->costs.stepped_ns;
+	return budget->share * SECOND_NS;
 }
 
 static double credit_max(const struct budget *budget)
 {
-	double second = budget->share * SECOND_NS;
-
-	return budget->tail_ns > second ? budget->tail_ns : second;
+	return budget->tail_ns > second_of(budget) ? budget->tail_ns : second_of(budget);
 }
 
-enum budget_verdict budget_update(struct budget *budget, const struct budget_reading *reading)
+static void keep(struct budget *budget, const struct budget_reading *reading)
 {
-	double cost = cost_since(budget, reading);
-	double cpu =
-		reading->cpu_ns > budget->cpu_ns ? (double)(reading->cpu_ns - budget->cpu_ns) : 0;
-
-	/* what the hits took is no work of the target's own */
-	budget->credit_ns += budget->share * (cpu > cost ? cpu - cost : 0) - cost;
-	if (budget->on) {
-		budget->on_ns += reading->now_ns - budget->now_ns;
-	} else {
-		budget->off_ns += reading->now_ns - budget->now_ns;
-		budget->tail_ns += cost;
-	}
 	budget->hits = reading->hits;
 	budget->stepped = reading->stepped;
 	budget->cpu_ns = reading->cpu_ns;
 	budget->now_ns = reading->now_ns;
+}
+
+void budget_begin(struct budget *budget, double share, const struct budget_costs *costs,
+		  bool has_outermost, const struct budget_reading *reading)
+{
+	*budget = (struct budget){
+		.share = share,
+		.costs = *costs,
+		.has_outermost = has_outermost,
+		.level = BUDGET_ALL,
+	};
+	budget->credit_ns = credit_max(budget);
+	keep(budget, reading);
+}
+
+/* The account since the last call, a time that was spent on that level. What hits took then. */
+static double settle(struct budget *budget, const struct budget_reading *reading,
+		     enum budget_level level)
+{
+	double cost =
+		(double)(reading->hits - budget->hits) * (double)budget->costs.hit_ns +
+		(double)(reading->stepped - budget->stepped) * (double)budget->costs.stepped_ns;
+	double cpu =
+		reading->cpu_ns > budget->cpu_ns ? (double)(reading->cpu_ns - budget->cpu_ns) : 0;
+	double work = cpu - cost;
+
+	budget->credit_ns += budget->share * (work > 0 ? work : 0) - cost;
 	if (budget->credit_ns > credit_max(budget))
 		budget->credit_ns = credit_max(budget);
-	if (budget->on && budget->credit_ns < 0) {
-		budget->on = false;
-		budget->tail_ns = 0;
-		return BUDGET_PAUSE;
+	budget->time_ns[level] += reading->now_ns - budget->now_ns;
+	budget->work_ns[level] += (uint64_t)(work > cpu * WORK_MIN ? work : cpu * WORK_MIN);
+	keep(budget, reading);
+	return cost;
+}
+
+void budget_settle(struct budget *budget, const struct budget_reading *reading)
+{
+	settle(budget, reading, budget->level);
+}
+
+/* All probes were there, and the account is empty. */
+static enum budget_level less_than_all(struct budget *budget)
+{
+	budget->next = budget->has_outermost ? BUDGET_OUTERMOST : BUDGET_ALL;
+	return budget->has_outermost && !budget->outermost_is_too_dear ? BUDGET_OUTERMOST :
+									 BUDGET_NONE;
+}
+
+enum budget_level budget_update(struct budget *budget, const struct budget_reading *reading)
+{
+	bool full, empty;
+
+	settle(budget, reading, budget->level);
+	full = budget->credit_ns >= credit_max(budget);
+	empty = budget->credit_ns < 0;
+	switch (budget->level) {
+	case BUDGET_ALL:
+		if (empty)
+			return less_than_all(budget);
+		break;
+	case BUDGET_OUTERMOST:
+		if (full) {
+			budget->outermost_is_too_dear = false;
+			return BUDGET_ALL;
+		}
+		if (budget->credit_ns < budget->floor_ns) {
+			budget->outermost_is_too_dear = true;
+			budget->next = BUDGET_ALL;
+			return BUDGET_NONE;
+		}
+		break;
+	default:
+		if (full)
+			return budget->next;
+		break;
 	}
-	if (!budget->on && budget->credit_ns >= credit_max(budget)) {
-		budget->on = true;
-		return BUDGET_RESUME;
-	}
-	return BUDGET_KEEP;
+	return budget->level;
+}
+
+void budget_switched(struct budget *budget, enum budget_level level,
+		     const struct budget_reading *reading)
+{
+	double cost = settle(budget, reading, BUDGET_NONE);
+
+	if (budget->level == BUDGET_ALL)
+		budget->tail_ns = cost;
+	budget->level = level;
+	/* what there is may be spent, or something lent to see whether that will do */
+	budget->floor_ns = budget->credit_ns < 0 ? budget->credit_ns - second_of(budget) / 2 : 0;
 }
 
 double budget_duty(const struct budget *budget)
 {
-	uint64_t all = budget->on_ns + budget->off_ns;
+	uint64_t all = 0;
 
-	return all ? (double)budget->on_ns / (double)all : 1;
+	for (int level = 0; level < BUDGET_LEVELS; level++)
+		all += budget->time_ns[level];
+	return all ? (double)budget->time_ns[BUDGET_ALL] / (double)all : 1;
 }

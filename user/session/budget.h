@@ -6,14 +6,25 @@
 #include <stdint.h>
 
 /*
- * How much of their processor time the targets may spend in probes, and when probes therefore have to come
- * off: a pure function of counts and times.
+ * How much of their processor time the targets may spend in probes, and which probes there may therefore be:
+ * a pure function of counts and times.
  *
  * It is an account. Processor time of the targets pays in its share, each hit takes out what a hit costs.
- * Probes come off when it is empty, and on again when it is full: when it holds the share of one second, or
- * what hits cost last time between the word to detach and the end of that, if this is more. What is not
- * spent does not pile up further, so that a target that turns hot is noticed within a second.
+ * When it is empty only the probes of outermost steps stay, if there is such a stage and it can be afforded;
+ * else all come off. They come back when the account is full: when it holds the share of one second, or what
+ * hits cost last time while probes were told to go, if this is more. What is not spent does not pile up
+ * further, so that a target that turns hot is noticed within a second.
+ *
+ * Where outermost steps alone are too much as well, both kinds of windows take turns, so that of inner ones
+ * something is known, too.
  */
+
+enum budget_level {
+	BUDGET_NONE = 0,      /* no probes */
+	BUDGET_OUTERMOST = 1, /* those of outermost steps */
+	BUDGET_ALL = 2,
+	BUDGET_LEVELS = 3,
+};
 
 struct budget_costs {
 	uint64_t hit_ns;     /* of a hit that the kernel emulates */
@@ -23,11 +34,17 @@ struct budget_costs {
 struct budget {
 	double share; /* of processor time: 0.01 for 1 % */
 	struct budget_costs costs;
-	bool on; /* probes are there */
+	bool has_outermost;         /* there is a stage between all probes and none */
+	bool outermost_is_too_dear; /* it was when it was tried last */
+	enum budget_level level;
+	enum budget_level next; /* what comes after none */
 	double credit_ns;
-	double tail_ns; /* what hits have cost since probes were last told to go */
+	double floor_ns; /* of the credit, below which outermost steps are too dear */
+	double tail_ns; /* what hits cost when all probes were last told to go, until they had gone */
 	uint64_t hits, stepped, cpu_ns, now_ns; /* at the last call */
-	uint64_t on_ns, off_ns;                 /* time spent so, until then */
+	/* Spent so on each level, until then. While probes come and go nothing is seen: BUDGET_NONE. */
+	uint64_t time_ns[BUDGET_LEVELS];
+	uint64_t work_ns[BUDGET_LEVELS]; /* processor time without what hits took of it */
 };
 
 /* Sums since the run began. */
@@ -38,18 +55,23 @@ struct budget_reading {
 	uint64_t cpu_ns;  /* of all targets alive: less than before when one has gone */
 };
 
-enum budget_verdict { BUDGET_KEEP = 0, BUDGET_PAUSE, BUDGET_RESUME };
-
 /* What hits cost where an empty program's trap takes that long; 0: it was not measured. */
 struct budget_costs budget_costs_of(uint64_t trap_ns);
 
+/* All probes are there. */
 void budget_begin(struct budget *budget, double share, const struct budget_costs *costs,
-		  const struct budget_reading *reading);
+		  bool has_outermost, const struct budget_reading *reading);
 
-/* What is to be done now; the caller then does it, or says again next time. */
-enum budget_verdict budget_update(struct budget *budget, const struct budget_reading *reading);
+/* The account up to now, and the sums. */
+void budget_settle(struct budget *budget, const struct budget_reading *reading);
 
-/* The part of the time in which probes were on: 1 when they always were. */
+/* The same, and which probes there are to be from now on. If that is not budget->level, the caller sees to it and then says
+ * budget_switched(). */
+enum budget_level budget_update(struct budget *budget, const struct budget_reading *reading);
+void budget_switched(struct budget *budget, enum budget_level level,
+		     const struct budget_reading *reading);
+
+/* The part of the time in which all probes were there: 1 when they always were. */
 double budget_duty(const struct budget *budget);
 
 #endif

@@ -36,31 +36,35 @@ static struct attachment *attachment_of(const struct session *session, pid_t pid
 	return NULL;
 }
 
-int session_pause_process(struct session *session, pid_t pid)
-{
-	struct attachment *attachment = attachment_of(session, pid);
-
-	if (!attachment)
-		return -ESRCH;
-	attachment_detach(session, attachment);
-	return 0;
-}
-
-int session_resume_process(struct session *session, pid_t pid, char *why)
+int session_set_probes(struct session *session, pid_t pid, enum session_probes probes, char *why)
 {
 	struct attachment *attachment = attachment_of(session, pid);
 	uint64_t process;
-	int err = attachment ? process_identity_of(session, pid, &process) : -ESRCH;
+	int err = attachment ? 0 : -ESRCH;
 
+	if (!err) {
+		attachment_detach(session, attachment);
+		if (probes == PROBES_NONE)
+			return 0;
+		err = process_identity_of(session, pid, &process);
+	}
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "pid %d: it is gone", pid);
 		return err;
 	}
 	session_forget(session->skeleton->progs.forget_objects_of, process);
+	attachment->outermost = probes == PROBES_OUTERMOST;
 	err = attachment_attach(session, attachment, why);
-	if (!err && session->options.seed)
+	if (!err && session->options.seed && !attachment->outermost)
 		seed_later(session, pid);
 	return err;
+}
+
+bool session_sees_outermost(const struct session *session, pid_t pid)
+{
+	const struct attachment *attachment = attachment_of(session, pid);
+
+	return attachment && attachment->image->table.has_returns;
 }
 
 uint64_t session_process_cpu_ns(pid_t pid)

@@ -8,7 +8,7 @@
 #include "session/session.h"
 
 /*
- * Taking all probes off for a while, and putting them on again. What was known of objects is forgotten
+ * Taking probes off for a while, and putting them on again. What was known of objects is forgotten
  * then, and entered anew from memory if the session seeds: a state that was not followed is worth nothing.
  * Targets, forks and execs are followed all the same.
  */
@@ -18,9 +18,15 @@ void session_pause(struct session *session);
 int session_resume(struct session *session, char *why);
 
 /* The same for one target alone, in sessions with own_probes. What it did while the rest went on is not seen.
- * -ESRCH: it is no target. */
-int session_pause_process(struct session *session, pid_t pid);
-int session_resume_process(struct session *session, pid_t pid, char *why);
+ * -ESRCH: it is no target. `why` as above. */
+enum session_probes {
+	PROBES_NONE = 0,
+	PROBES_OUTERMOST = 1, /* of steps that C drives, as with session_options.steps */
+	PROBES_ALL = 2,       /* as the options want them */
+};
+int session_set_probes(struct session *session, pid_t pid, enum session_probes probes, char *why);
+/* Can the steps of its interpreter that C drives be seen by themselves? */
+bool session_sees_outermost(const struct session *session, pid_t pid);
 
 /* Hits of one target since it has probes, and its processor time. -ESRCH. */
 struct process_reading {

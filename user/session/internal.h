@@ -19,6 +19,7 @@ struct attachment {
 	struct image_file *image;
 	pid_t pid;
 	uint32_t number; /* in its probes' cookies */
+	bool outermost;  /* its probes are those of outermost steps alone */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;
 };

@@ -122,7 +122,7 @@ static void configure(struct session *session)
 	settings->follow_forks = 1;
 	settings->stream = !options->distributions;
 	settings->distributions = options->distributions;
-	settings->steps = options->steps;
+	settings->steps = options->steps || options->own_probes;
 	settings->forget_closed = !session_sees_frees(session);
 	settings->places = options->survey;
 	settings->tasks = options->tasks;

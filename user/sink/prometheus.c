@@ -7,8 +7,8 @@
 #include "model/names.h"
 
 #define ESTIMATED                                                                                  \
-	" Estimated: probes are off at times, to keep --max-overhead; what happened then is not "  \
-	"counted."
+	" Estimated: to keep --max-overhead not all is seen all the time; what is counted stands " \
+	"for the rest."
 
 #define LABELS_MAX 5
 #define HELP_BYTES 512
@@ -361,7 +361,7 @@ static void put_self(struct page *page)
 	exposition_counter(&page->out, &no_labels, (uint64_t)(self->probe_seconds * 1e9),
 			   realtime(page, self->start_ns), NULL);
 	put_gauge(page, "genscope_duty_ratio",
-		  "Part of the targets' time with probes on, of late; less than 1 under "
+		  "Part of the targets' time with all probes on, of late; less than 1 under "
 		  "--max-overhead.",
 		  self->duty_ratio);
 	put_gauge(page, "genscope_state_map_entries", "Objects in the state map.",

@@ -393,10 +393,14 @@ static bool begins_steps(const struct finder *finder, const struct store *store)
 
 static void tell_entry(struct finder *finder, uint64_t store)
 {
-	for (size_t i = 0; i < finder->out->count; i++)
-		if (finder->out->at[i].store == store &&
-		    finder->out->at[i].site.role != SITE_RETURN)
-			finder->out->at[i].tells |= TELLS_ENTRY;
+	for (size_t i = 0; i < finder->out->count; i++) {
+		struct found_site *site = &finder->out->at[i];
+
+		if (site->store != store || site->site.role == SITE_RETURN)
+			continue;
+		site->tells |= TELLS_ENTRY;
+		site->site.entry = 1;
+	}
 }
 
 static void add_return_sites(struct finder *finder, const struct insn_list *list,
