@@ -82,11 +82,8 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 
 static void look_at_budgets(struct export_run *export)
 {
-	if (!export->max_overhead || export->no_probes)
-		return;
 	pthread_mutex_lock(&export->lock);
-	export_keep_budgets(export, clock_now_ns());
-	export->run.patient = !export_is_hot(export);
+	export->run.patient = !export_keep_budgets(export, clock_now_ns());
 	pthread_mutex_unlock(&export->lock);
 }
 
@@ -189,14 +186,6 @@ static struct session_options wanted(const struct export_run *export)
 	};
 }
 
-/* The price of a trap is known when the session is: targets that were there already get it now. */
-static void set_costs(struct export_run *export)
-{
-	export->costs = budget_costs_of(session_features(export->run.session)->trap_ns);
-	for (size_t i = 0; i < export->process_count; i++)
-		export->processes[i].budget.costs = export->costs;
-}
-
 /* What could be attached at the start is; later ones need less. */
 static int give_up_privileges(const struct export_run *export)
 {
@@ -229,7 +218,6 @@ static int export_main(struct export_run *export)
 	if (status)
 		return status;
 	program_version(&pages.version, &revision);
-	set_costs(export);
 	status = give_up_privileges(export);
 	if (!status)
 		status = serve(export, &pages, &server);

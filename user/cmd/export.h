@@ -42,7 +42,8 @@ struct export_process {
 	uint8_t status; /* enum export_status */
 	char service[SERVICE_BYTES];
 	struct budget budget;
-	uint64_t hits; /* at the last look */
+	uint64_t since_ns; /* when it got the probes that it has */
+	uint64_t hits;     /* at the last look */
 	struct unseen unseen;
 	/* what its memory told, where probes do not tell what is alive */
 	struct group_table *groups; /* NULL: nothing yet */
@@ -81,7 +82,7 @@ struct export_run {
 	struct exporter *exporter;
 	struct export_process *processes;
 	size_t process_count, process_room;
-	uint64_t next_snapshot_ns, next_promotion_ns, next_budget_ns;
+	uint64_t next_snapshot_ns;
 	struct export_duty past; /* of processes that have gone */
 	struct export_duty told; /* of all, when the duty ratio was worked out last */
 	double duty;
@@ -96,10 +97,9 @@ struct export_process *export_process_of(struct export_run *export, pid_t pid); 
 void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
 /* It executes something else: what its code objects counted is taken in, and they are forgotten. */
 void export_forget_codes(struct export_run *export, pid_t pid);
-/* Takes the probes of processes off, or puts them on again, so that each keeps the budget. */
-void export_keep_budgets(struct export_run *export, uint64_t now_ns);
-/* Has one of them taken so many traps just now that it has to be looked at often? */
-bool export_is_hot(struct export_run *export);
+/* Takes the probes of processes off, or puts them on again, so that each keeps the budget. True: one of them is
+ * worth a look again soon. */
+bool export_keep_budgets(struct export_run *export, uint64_t now_ns);
 /* What that stands for which a process has counted since this was asked last; unseen_read(). */
 bool export_scale_of(struct export_run *export, struct export_process *process, bool ends,
 		     struct unseen_scale *out);

@@ -13,9 +13,13 @@
 #include "session/duty.h"
 #include "target/clock.h"
 
-#define COMMAND_BYTES 4096
-#define HOT_HITS      2000 /* in the time between two looks: its budget cannot wait a second */
-#define BUDGET_NS     1000000000ull /* between two looks at a quiet process */
+#define COMMAND_BYTES    4096
+#define SECOND_NS        1e9
+#define BUDGET_NS        1000000000ull /* between two looks at a quiet process */
+#define FRESH_NS         1000000000ull /* since its probes came: nobody knows yet how busy it is */
+#define BUSY_HITS        1000          /* since the last look, a second ago at most */
+/* Of a second's share: an account that loses as much at once is looked at before the second is over. */
+#define PART_OF_A_SECOND 0.25
 
 struct export_process *export_process_of(struct export_run *export, pid_t pid)
 {
@@ -83,6 +87,10 @@ static void begin(struct export_run *export, struct export_process *process)
 	struct budget_reading reading;
 
 	process->status = export->no_probes ? STATUS_UNPROBED : STATUS_TRACED;
+	process->since_ns = clock_now_ns();
+	/* the price of a trap is known when the session is */
+	if (!export->costs.hit_ns)
+		export->costs = budget_costs_of(session_features(export->run.session)->trap_ns);
 	if (!export->max_overhead || !read_budget(export, process->pid, &reading))
 		return;
 	process->hits = reading.hits;
@@ -173,6 +181,8 @@ void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, c
 		else if (process)
 			process->status = err == -EACCES || err == -EPERM ? STATUS_FORBIDDEN :
 									    STATUS_UNSUPPORTED;
+		/* others may follow for seconds: those that have probes already do not wait so long */
+		export_keep_budgets(export, clock_now_ns());
 	}
 	pthread_mutex_unlock(&export->lock);
 }
@@ -207,6 +217,7 @@ static void switch_process(struct export_run *export, struct export_process *pro
 	if (session_set_probes(export->run.session, process->pid, levels[level].probes, why))
 		return; /* it is going: that will be told */
 	process->status = levels[level].status;
+	process->since_ns = clock_now_ns();
 	if (process->budget.level != BUDGET_NONE) {
 		export_scale_of(export, process, true, &window.scale);
 		exporter_each_code(export->exporter, (uint32_t)process->pid, take_in, &window);
@@ -225,23 +236,22 @@ bool export_sees_objects(const struct export_process *process)
 	return process->status == STATUS_TRACED;
 }
 
-bool export_is_hot(struct export_run *export)
+/* Are its hits, or what it may do unseen, so many that its account cannot wait? */
+static bool is_due(const struct export_run *export, const struct export_process *process,
+		   uint64_t hits, uint64_t now_ns)
 {
-	bool hot = false;
+	double cost = (double)(hits - process->hits) * (double)export->costs.hit_ns;
 
-	for (size_t i = 0; i < export->process_count && !hot; i++) {
-		const struct export_process *process = &export->processes[i];
-		struct process_reading reading;
-
-		hot = process->status < STATUS_PAUSED &&
-		      !session_read_hits(export->run.session, process->pid, &reading) &&
-		      reading.hits > process->hits + HOT_HITS;
-	}
-	return hot;
+	return now_ns >= process->budget.now_ns + BUDGET_NS ||
+	       cost >= process->budget.share * SECOND_NS * PART_OF_A_SECOND;
 }
 
-void export_keep_budgets(struct export_run *export, uint64_t now_ns)
+bool export_keep_budgets(struct export_run *export, uint64_t now_ns)
 {
+	bool busy = false;
+
+	if (!export->max_overhead || export->no_probes)
+		return false;
 	for (size_t i = 0; i < export->process_count; i++) {
 		struct export_process *process = &export->processes[i];
 		struct process_reading hits = {};
@@ -250,15 +260,17 @@ void export_keep_budgets(struct export_run *export, uint64_t now_ns)
 
 		if (process->status > STATUS_PAUSED)
 			continue;
-		session_read_hits(export->run.session, process->pid, &hits);
-		if (hits.hits < process->hits + HOT_HITS &&
-		    now_ns < process->budget.now_ns + BUDGET_NS)
+		if (session_read_hits(export->run.session, process->pid, &hits))
 			continue;
-		if (!read_budget(export, process->pid, &reading))
+		busy |= process->status != STATUS_PAUSED && now_ns < process->since_ns + FRESH_NS;
+		if (!is_due(export, process, hits.hits, now_ns) ||
+		    !read_budget(export, process->pid, &reading))
 			continue;
+		busy |= hits.hits > process->hits + BUSY_HITS;
 		process->hits = reading.hits;
 		level = budget_update(&process->budget, &reading);
 		if (level != process->budget.level)
 			switch_process(export, process, level);
 	}
+	return busy;
 }

@@ -10,7 +10,7 @@
 
 #define LINKS_PER_ATTACHMENT_MAX (FOUND_SITES_MAX + 8) /* single links, and USDT */
 #define LATER_MAX                256
-#define UNSEEDED_MAX             256
+#define UNSEEDED_MAX             ATTACHMENTS_MAX
 #define LATER_TRIES              5
 #define STRANGERS_MAX            1021 /* a prime: slots of a table */
 

@@ -264,8 +264,14 @@ void seed_waiting(struct session *session)
 int session_seed(struct session *session)
 {
 	size_t count = session->target_count;
-	pid_t *pids = malloc((count + 1) * sizeof(*pids));
+	pid_t *pids;
 
+	if (session->options.own_probes) {
+		for (size_t i = count; i-- > 0;)
+			seed_later(session, session->targets[i]);
+		return 0;
+	}
+	pids = malloc((count + 1) * sizeof(*pids));
 	if (!pids)
 		return -ENOMEM;
 	memcpy(pids, session->targets, count * sizeof(*pids)); /* records may change the list */

@@ -22,7 +22,8 @@ struct seed_counts {
 
 /* Enters what lives now in every target there is. Handles records meanwhile; ends early when
  * session_options.stopped says so. A target that cannot be read is warned of and left out. Part of the map
- * stays free for what is born later. 0 or -ENOMEM. */
+ * stays free for what is born later. With own_probes this is only begun: each session_poll() then does one
+ * target, so that budgets can be looked at in between. 0 or -ENOMEM. */
 int session_seed(struct session *session);
 
 /* What has been entered in this run, forked children included. */
