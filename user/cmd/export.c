@@ -97,6 +97,9 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	struct export_run *export = ctx;
 
 	look_at_budgets(export);
+	pthread_mutex_lock(&export->lock);
+	export_forget_refused(export, now_ns);
+	pthread_mutex_unlock(&export->lock);
 	export_look_at_memory(export, now_ns);
 }
 
@@ -367,7 +370,7 @@ static const struct argp_option export_options[] = {
 	  "between two looks at the memory of targets without probes (10s)", 8 },
 	{ 0, 0, 0, 0, "Run:", 9 },
 	{ "user", OPTION_USER, "NAME", 0,
-	  "who to be after the start, with four capabilities (genscope, or else nobody)", 9 },
+	  "who to be after the start, with five capabilities (genscope, or else nobody)", 9 },
 	{ "keep-privileges", OPTION_KEEP_PRIVILEGES, 0, 0, "stay root, without a seccomp filter",
 	  9 },
 	{ "duration", 'd', "DUR", 0, "end after this time", 9 },

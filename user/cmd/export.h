@@ -15,6 +15,7 @@
 #include "model/stream.h"
 #include "session/budget.h"
 #include "sink/prometheus.h"
+#include "target/process.h"
 #include "target/service.h"
 
 /*
@@ -27,19 +28,19 @@
 #define EXPORT_ADDRESSES_MAX 16
 
 enum export_status {
-	STATUS_TRACED = 0,      /* with probes */
-	STATUS_OUTERMOST = 1,   /* with those of outermost steps alone, to keep the budget */
-	STATUS_PAUSED = 2,      /* without for a while, for the same reason */
-	STATUS_UNPROBED = 3,    /* --no-probes */
-	STATUS_UNSUPPORTED = 4, /* a CPython that genscope does not know */
-	STATUS_FORBIDDEN = 5,   /* it may not be looked at */
-	STATUS_COUNT = 6,
+	STATUS_TRACED = 0,    /* with probes */
+	STATUS_OUTERMOST = 1, /* with those of outermost steps alone, to keep the budget */
+	STATUS_PAUSED = 2,    /* without for a while, for the same reason */
+	STATUS_UNPROBED = 3,  /* --no-probes */
+	STATUS_REFUSED = 3,   /* from here on: by enum refusal, which begins at 1 */
+	STATUS_COUNT = STATUS_REFUSED + REFUSAL_COUNT,
 };
 
 /* A process that runs CPython, or did at the last scrape. */
 struct export_process {
 	pid_t pid;
-	uint8_t status; /* enum export_status */
+	uint8_t status;       /* enum export_status */
+	struct process_id id; /* of one that was refused: nobody tells of its end */
 	char service[SERVICE_BYTES];
 	struct budget budget;
 	uint64_t since_ns; /* when it got the probes that it has */
@@ -82,7 +83,7 @@ struct export_run {
 	struct exporter *exporter;
 	struct export_process *processes;
 	size_t process_count, process_room;
-	uint64_t next_snapshot_ns;
+	uint64_t next_snapshot_ns, next_refused_ns;
 	struct export_duty past; /* of processes that have gone */
 	struct export_duty told; /* of all, when the duty ratio was worked out last */
 	double duty;
@@ -94,7 +95,9 @@ struct export_run {
 
 struct export_process *export_process_of(struct export_run *export, pid_t pid); /* NULL: unknown */
 /* A target came, went or was refused: session_options.target. */
-void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
+void export_on_target(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
+/* Processes that were refused and have ended since are counted no more. */
+void export_forget_refused(struct export_run *export, uint64_t now_ns);
 /* It executes something else: what its code objects counted is taken in, and they are forgotten. */
 void export_forget_codes(struct export_run *export, pid_t pid);
 /* Takes the probes of processes off, or puts them on again, so that each keeps the budget. True: one of them is

@@ -94,14 +94,17 @@ static double duty_of(struct export_run *export)
 static void count_statuses(const struct export_run *export,
 			   struct prometheus_status statuses[STATUS_COUNT])
 {
-	static const char *const words[STATUS_COUNT] = {
-		[STATUS_TRACED] = "traced",           [STATUS_OUTERMOST] = "outermost",
-		[STATUS_PAUSED] = "paused",           [STATUS_UNPROBED] = "unprobed",
-		[STATUS_UNSUPPORTED] = "unsupported", [STATUS_FORBIDDEN] = "not_permitted",
+	static const char *const words[] = {
+		[STATUS_TRACED] = "traced",
+		[STATUS_OUTERMOST] = "outermost",
+		[STATUS_PAUSED] = "paused",
+		[STATUS_UNPROBED] = "unprobed",
 	};
 
 	for (int status = 0; status < STATUS_COUNT; status++)
-		statuses[status] = (struct prometheus_status){ .status = words[status] };
+		statuses[status].status = status > STATUS_REFUSED ?
+						  refusal_word(status - STATUS_REFUSED) :
+						  words[status];
 	for (size_t i = 0; i < export->process_count; i++)
 		statuses[export->processes[i].status].targets++;
 }
@@ -135,7 +138,7 @@ static void describe(struct export_run *export, const struct survey *survey,
 
 int export_page(struct export_run *export, enum exposition_format format, struct buffer *body)
 {
-	struct prometheus_status statuses[STATUS_COUNT];
+	struct prometheus_status statuses[STATUS_COUNT] = {};
 	struct prometheus_self self = { .statuses = statuses, .status_count = STATUS_COUNT };
 	struct exporter_page page = {};
 	struct survey survey = {};

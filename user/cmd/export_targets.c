@@ -20,6 +20,7 @@
 #define BUSY_HITS        1000          /* since the last look, a second ago at most */
 /* Of a second's share: an account that loses as much at once is looked at before the second is over. */
 #define PART_OF_A_SECOND 0.25
+#define REFUSED_NS       5000000000ull /* between two looks at those that were refused */
 
 struct export_process *export_process_of(struct export_run *export, pid_t pid)
 {
@@ -158,6 +159,27 @@ static void remove_process(struct export_run *export, pid_t pid)
 	*process = export->processes[--export->process_count];
 }
 
+static bool is_refused(const struct export_process *process)
+{
+	return process->status > STATUS_REFUSED;
+}
+
+void export_forget_refused(struct export_run *export, uint64_t now_ns)
+{
+	if (now_ns < export->next_refused_ns)
+		return;
+	export->next_refused_ns = now_ns + REFUSED_NS;
+	for (size_t i = export->process_count; i-- > 0;)
+		if (is_refused(&export->processes[i]) && !process_alive(&export->processes[i].id))
+			remove_process(export, export->processes[i].pid);
+}
+
+static void refuse(struct export_process *process, enum refusal refusal)
+{
+	process->status = STATUS_REFUSED + refusal;
+	process_identify(process->pid, &process->id); /* gone already: the next look finds it so */
+}
+
 void export_free_processes(struct export_run *export)
 {
 	for (size_t i = 0; i < export->process_count; i++)
@@ -165,22 +187,21 @@ void export_free_processes(struct export_run *export)
 	free(export->processes);
 }
 
-void export_on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why)
+void export_on_target(void *ctx, pid_t pid, enum session_target what, enum refusal refusal)
 {
 	struct export_run *export = ctx;
 	struct export_process *process;
 
-	(void)why;
 	pthread_mutex_lock(&export->lock);
 	if (what == TARGET_REMOVED) {
-		remove_process(export, pid);
+		if (export_process_of(export, pid))
+			remove_process(export, pid);
 	} else {
 		process = add_process(export, pid);
 		if (process && what == TARGET_ADDED)
 			begin(export, process);
 		else if (process)
-			process->status = err == -EACCES || err == -EPERM ? STATUS_FORBIDDEN :
-									    STATUS_UNSUPPORTED;
+			refuse(process, refusal);
 		/* others may follow for seconds: those that have probes already do not wait so long */
 		export_keep_budgets(export, clock_now_ns());
 	}

@@ -45,12 +45,12 @@ static int on_record(void *ctx, const void *bytes, size_t size)
 	return run->ops->record(run->ctx, bytes, size);
 }
 
-static void on_target(void *ctx, pid_t pid, enum session_target what, int err, const char *why)
+static void on_target(void *ctx, pid_t pid, enum session_target what, enum refusal refusal)
 {
 	const struct run *run = ctx;
 
 	if (run->ops->target)
-		run->ops->target(run->ctx, pid, what, err, why);
+		run->ops->target(run->ctx, pid, what, refusal);
 }
 
 const struct interpreter *run_image(void *ctx, uint32_t index)

@@ -29,7 +29,7 @@ struct run_ops {
 	/* Probes went off, or came on again: between the two nothing is seen. May be NULL. */
 	void (*duty)(void *ctx, uint64_t now_ns, bool on);
 	/* A target came, went or was refused, as in session_options. May be NULL. */
-	void (*target)(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
+	void (*target)(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
 	/* Has the command had enough? May be NULL. */
 	bool (*enough)(const void *ctx);
 };

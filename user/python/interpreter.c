@@ -103,6 +103,13 @@ bool interpreter_present(const struct elf_file *file)
 	       !elf_file_symbol(file, "_PyRuntime", NULL, NULL);
 }
 
+/* Refuses it: `why` is in words already. */
+static int refuse(struct interpreter *out, enum interpreter_flaw flaw)
+{
+	out->flaw = flaw;
+	return -ENOTSUP;
+}
+
 static void add_function(struct interpreter *out, const char *name, uint64_t address, uint8_t via)
 {
 	for (size_t i = 0; i < out->function_count; i++)
@@ -177,7 +184,7 @@ static int read_version(const struct elf_file *file, struct interpreter *out, ch
 	    !(bytes = elf_file_bytes(file, address, sizeof(version)))) {
 		snprintf(why, INTERPRETER_WHY_MAX,
 			 "CPython older than 3.11 is not supported: it keeps generators otherwise");
-		return -ENOTSUP;
+		return refuse(out, FLAW_VERSION);
 	}
 	memcpy(&version, bytes, sizeof(version));
 	out->version_hex = version;
@@ -185,7 +192,7 @@ static int read_version(const struct elf_file *file, struct interpreter *out, ch
 	if (version < PYTHON_VERSION_MIN || version >= PYTHON_VERSION_END) {
 		snprintf(why, INTERPRETER_WHY_MAX, "CPython %s is not supported: 3.11 to 3.15 are",
 			 out->version);
-		return -ENOTSUP;
+		return refuse(out, FLAW_VERSION);
 	}
 	return 0;
 }
@@ -221,7 +228,7 @@ static int check_offsets(const struct elf_file *file, struct interpreter *out, c
 			 out->version, field, (unsigned long long)published,
 			 (unsigned long long)known);
 	}
-	return -ENOTSUP;
+	return refuse(out, out->free_threaded ? FLAW_FREE_THREADED : FLAW_LAYOUT);
 }
 
 static int read_layout(const struct elf_file *file, struct interpreter *out, char *why)
@@ -233,7 +240,7 @@ static int read_layout(const struct elf_file *file, struct interpreter *out, cha
 	if (layout_for_version(out->version_hex, &out->layout, &check)) {
 		snprintf(why, INTERPRETER_WHY_MAX, "CPython %s is not supported: 3.11 to 3.15 are",
 			 out->version);
-		return -ENOTSUP;
+		return refuse(out, FLAW_VERSION);
 	}
 	bytes = elf_file_bytes(file, out->types[KIND_GENERATOR] + TP_BASICSIZE, sizeof(basicsize));
 	if (bytes)
@@ -243,7 +250,7 @@ static int read_layout(const struct elf_file *file, struct interpreter *out, cha
 			why, INTERPRETER_WHY_MAX,
 			"CPython %s has an unknown layout: a generator has %llu bytes, known is %u",
 			out->version, (unsigned long long)basicsize, check.gen_basicsize);
-		return -ENOTSUP;
+		return refuse(out, FLAW_LAYOUT);
 	}
 	return check_offsets(file, out, why);
 }
@@ -265,7 +272,7 @@ int interpreter_read(const struct elf_file *file, struct interpreter *out, char 
 	}
 	if (elf_file_symbol(file, "_PyRuntime", &out->runtime, NULL)) {
 		snprintf(why, INTERPRETER_WHY_MAX, "CPython older than 3.7 is not supported");
-		return -ENOTSUP;
+		return refuse(out, FLAW_VERSION);
 	}
 	elf_file_symbol(file, "PyExc_GeneratorExit", &out->generator_exit, NULL);
 	for (int type = VALUE_OTHER + 1; type < VALUE_TYPE_COUNT; type++)

@@ -24,11 +24,20 @@ struct interpreter_function {
 	uint8_t via; /* enum via that an entry of it stands for, 0 none */
 };
 
+/* Why interpreter_read() refused a CPython. */
+enum interpreter_flaw {
+	FLAW_NONE = 0,
+	FLAW_VERSION = 1,       /* not one of the versions that are known */
+	FLAW_FREE_THREADED = 2, /* built without the GIL */
+	FLAW_LAYOUT = 3, /* a known version whose objects are laid out otherwise, or might be */
+};
+
 struct interpreter {
 	uint32_t version_hex;
 	char version[24];  /* "3.14.2", "3.15.0a7" */
 	char build_id[48]; /* hex, "" if it has none */
 	bool pie, debug, free_threaded, jit_built;
+	uint8_t flaw; /* enum interpreter_flaw */
 	struct layout layout;
 	uint64_t types
 		[KIND_COUNT]; /* PyGen_Type, PyCoro_Type, PyAsyncGen_Type by enum object_kind */
@@ -49,7 +58,7 @@ struct interpreter {
 
 /* Reads all that from an open file. On refusal `why` (INTERPRETER_WHY_MAX bytes) says in words what
  * and the result is: -ENOENT the file holds no CPython; -ENOTSUP it does, but of a version, build or
- * layout that is not known (version and build are filled in as far as they could be read). */
+ * layout that is not known (`flaw` says which; version and build are filled in as far as they could be read). */
 int interpreter_read(const struct elf_file *file, struct interpreter *out, char *why);
 
 /* Whether the file exports a CPython at all; quick, for looking through a process's mappings. */

@@ -52,7 +52,17 @@ static struct image_file *find_same(const struct images *images, const struct im
 	return NULL;
 }
 
-static int analyse(const struct images *images, struct image_file *image, char *why)
+/* Opened, it is the file of something that runs: not being an ELF file of ours, it is one of another machine. */
+static enum refusal refusal_of_opening(const char *path, int err)
+{
+	if (!refusal_names_python(path) || err == -ENOMEM)
+		return REFUSAL_NONE;
+	if (err == -EMFILE || err == -ENFILE)
+		return REFUSAL_TOO_MANY;
+	return err == -ENOEXEC ? REFUSAL_MACHINE : REFUSAL_UNREADABLE;
+}
+
+static int analyse(struct images *images, struct image_file *image, char *why)
 {
 	char reason[INTERPRETER_WHY_MAX] = "";
 	uint64_t start = clock_now_ns();
@@ -63,11 +73,13 @@ static int analyse(const struct images *images, struct image_file *image, char *
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: %s", image->path,
 			 err == -ENOEXEC ? "not an x86-64 ELF file: give an interpreter" :
 					   strerror(-err));
+		images->refusal = refusal_of_opening(image->path, err);
 		return err == -ENOEXEC ? -ENOENT : err;
 	}
 	err = interpreter_read(image->elf, &image->interpreter, reason);
 	if (err == -ENOTSUP)
 		name_version(image, reason);
+	images->refusal = refusal_of_flaw(image->interpreter.flaw);
 	if (!err)
 		image->same = find_same(images, image);
 	if (!err && image->same) {
@@ -79,6 +91,7 @@ static int analyse(const struct images *images, struct image_file *image, char *
 				 "CPython %s, but none of its stores to gi_frame_state was found",
 				 image->interpreter.version);
 			err = -ENOTSUP;
+			images->refusal = REFUSAL_CODE;
 		}
 	}
 	if (err)
@@ -121,6 +134,7 @@ int images_add(struct images *images, const char *path, const char *shown, struc
 	struct image_file *image;
 	int err = open_image(path, shown, &image, why);
 
+	images->refusal = err ? refusal_of_opening(shown, err) : REFUSAL_NONE;
 	if (err)
 		return err;
 	for (size_t i = 0; i < images->count; i++) {
@@ -135,6 +149,7 @@ int images_add(struct images *images, const char *path, const char *shown, struc
 	if (!err && images->count == IMAGES_MAX) {
 		snprintf(why, IMAGE_WHY_MAX, "more than %d different interpreters", IMAGES_MAX);
 		err = -ENOSPC;
+		images->refusal = REFUSAL_TOO_MANY;
 	}
 	if (err) {
 		image_free(image);
@@ -176,6 +191,7 @@ static int try_mappings(struct images *images, pid_t pid, const struct mapping *
 			struct image_file **out, char *why)
 {
 	const struct mapping *first = NULL;
+	enum refusal refusal = REFUSAL_NONE; /* of a file called a Python, where no other is one */
 	char path[PATH_MAX];
 	int err = -ENOENT;
 
@@ -186,13 +202,19 @@ static int try_mappings(struct images *images, pid_t pid, const struct mapping *
 		for (size_t i = 0; i < count; i++) {
 			if (likelihood(&maps[i], first && is_same(&maps[i], first)) != wanted)
 				continue;
-			if (process_file_path(pid, &maps[i], path, sizeof(path)))
+			if (process_file_path(pid, &maps[i], path, sizeof(path))) {
+				if (!refusal)
+					refusal = refusal_of_opening(maps[i].path, -ENOENT);
 				continue;
+			}
 			err = images_add(images, path, maps[i].path, out, why);
 			if (err != -ENOENT)
 				return err;
+			if (!refusal)
+				refusal = images->refusal;
 		}
 	}
+	images->refusal = refusal;
 	return err;
 }
 
@@ -202,11 +224,14 @@ int images_of_process(struct images *images, pid_t pid, struct image_file **out,
 	size_t count;
 	int err = maps_read(pid, &maps, &count);
 
+	images->refusal = REFUSAL_NONE;
 	if (err == -ESRCH || err == -EACCES || err == -EPERM) {
 		snprintf(why, IMAGE_WHY_MAX,
 			 err == -ESRCH ? "no such process: it may have ended" :
 					 "not allowed to look at it: needs CAP_SYS_PTRACE, and a "
 					 "process that the kernel lets be looked at");
+		if (err != -ESRCH && process_is_called(pid, "python"))
+			images->refusal = REFUSAL_NO_RIGHT;
 		return err == -EPERM ? -EACCES : err;
 	}
 	if (err && err != -ENOEXEC)

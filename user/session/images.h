@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "python/interpreter.h"
+#include "session/refusal.h"
 #include "sites/finder.h"
 
 /*
@@ -38,6 +39,7 @@ struct images {
 	struct image_file *at[IMAGES_MAX];
 	size_t count;
 	bool without_sites; /* who only reads memory needs none: that half of the analysis is left out */
+	enum refusal refusal; /* of the last images_of_process() or images_add() that failed */
 };
 
 /* Opens and analyses a file, or finds it among those known (by device and inode). `shown` is the name
@@ -47,7 +49,8 @@ int images_add(struct images *images, const char *path, const char *shown, struc
 	       char *why);
 
 /* The interpreter file that a process maps. -ESRCH gone, -EACCES not allowed to look, -ENOENT no
- * CPython, -ENOTSUP as above. */
+ * CPython, -ENOTSUP as above. After a failure images->refusal says whether it is, or by its name must be taken for,
+ * a CPython all the same, and why it cannot be used. */
 int images_of_process(struct images *images, pid_t pid, struct image_file **out, char *why);
 
 /* The interpreter file behind an executable that is not running: itself, or the libpython that its

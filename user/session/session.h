@@ -26,6 +26,7 @@ struct session_locals {
 	uint32_t depth, names, items, string;
 };
 
+/* TARGET_REMOVED also comes for what was refused, or never told of, when it executes something else. */
 enum session_target { TARGET_ADDED, TARGET_REMOVED, TARGET_REFUSED };
 
 struct session_options {
@@ -56,8 +57,8 @@ struct session_options {
 	size_t ring_bytes;                            /* 0: default; a power of two */
 	size_t objects_max;                           /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */
-	/* A process is a target now, is none any more, or cannot be one; -errno and why. May be NULL. */
-	void (*target)(void *ctx, pid_t pid, enum session_target what, int err, const char *why);
+	/* A process is a target now, is none any more, or runs a CPython and cannot be one. May be NULL. */
+	void (*target)(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
 	int (*record)(void *ctx, const void *bytes,
 		      size_t size); /* one record; < 0 stops the poll */
 	void *ctx;

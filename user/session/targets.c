@@ -29,11 +29,10 @@ bool target_known(const struct session *session, pid_t pid)
 	return false;
 }
 
-static void tell(struct session *session, pid_t pid, enum session_target what, int err,
-		 const char *why)
+static void tell(struct session *session, pid_t pid, enum session_target what, enum refusal refusal)
 {
 	if (session->options.target)
-		session->options.target(session->options.ctx, pid, what, err, why);
+		session->options.target(session->options.ctx, pid, what, refusal);
 }
 
 int target_add(struct session *session, pid_t pid)
@@ -50,7 +49,7 @@ int target_add(struct session *session, pid_t pid)
 		session->target_room = room;
 	}
 	session->targets[session->target_count++] = pid;
-	tell(session, pid, TARGET_ADDED, 0, "");
+	tell(session, pid, TARGET_ADDED, REFUSAL_NONE);
 	return 0;
 }
 
@@ -59,16 +58,36 @@ void target_remove(struct session *session, pid_t pid)
 	for (size_t i = 0; i < session->target_count; i++)
 		if (session->targets[i] == pid) {
 			session->targets[i] = session->targets[--session->target_count];
-			tell(session, pid, TARGET_REMOVED, 0, "");
+			tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
 			return;
 		}
 }
 
-/* It runs a CPython and cannot be traced; `err` as of session_attach_process(). */
+/* It was to become a target and did not: if it runs a CPython all the same, that is said. */
+static void tell_refusal(struct session *session, pid_t pid)
+{
+	struct process_id id;
+
+	if (!session->images.refusal || process_identify(pid, &id) || !process_alive(&id))
+		return; /* what went wrong was its end */
+	tell(session, pid, TARGET_REFUSED, session->images.refusal);
+}
+
+/* The same for people too; `err` as of session_attach_process(). */
 static void refuse(struct session *session, pid_t pid, int err, const char *why)
 {
-	session_warn(session, "pid %d: %s", pid, why);
-	tell(session, pid, TARGET_REFUSED, err, why);
+	if (err == -ENOTSUP || err == -EACCES)
+		session_warn(session, "pid %d: %s", pid, why);
+	tell_refusal(session, pid);
+}
+
+/* attach_image(), with the reason of its failure where that of the image would be. */
+static int put_probes(struct session *session, struct image_file *image, pid_t pid, char *why)
+{
+	int err = attach_image(session, image, pid, why);
+
+	session->images.refusal = refusal_of_attaching(err);
+	return err;
 }
 
 /* BPF follows forks, execs and the exit of the processes in this map. */
@@ -134,7 +153,7 @@ int session_attach_process(struct session *session, pid_t pid, char *why)
 	if (err)
 		return err;
 	target_follow(session, pid);
-	err = attach_image(session, image, pid, why);
+	err = put_probes(session, image, pid, why);
 	if (!err && !process_alive(&id)) { /* before its exit could be told to us */
 		snprintf(why, IMAGE_WHY_MAX, "it ended at this very moment");
 		detach_process(session, pid);
@@ -183,10 +202,12 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 	struct image_file *image;
 	int err;
 
+	session->images.refusal = REFUSAL_NONE;
 	if (pid == getpid())
 		return -ENOENT;
 	if (session->only) {
 		err = images_of_process(&session->images, pid, &image, why);
+		session->images.refusal = REFUSAL_NONE; /* it was not asked for */
 		if (err || !is_same_image(image, session->only))
 			return -ENOENT;
 	}
@@ -196,7 +217,7 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 	if (err)
 		return err;
 	target_follow(session, pid);
-	err = attach_image(session, image, -1, why);
+	err = put_probes(session, image, -1, why);
 	return err ? err : target_add(session, pid);
 }
 
@@ -220,7 +241,7 @@ int session_attach_all(struct session *session, const char *cgroup, char *why)
 	}
 	for (size_t i = 0; i < count; i++) {
 		err = attach_found(session, pids[i], why);
-		if (err == -ENOTSUP || err == -EACCES)
+		if (err)
 			refuse(session, pids[i], err, why);
 		if (err == -EPERM || err == -ENOMEM)
 			break;
@@ -260,7 +281,8 @@ static void try_later(struct session *session, pid_t pid, unsigned tries)
 	struct later *later;
 
 	if (tries >= LATER_TRIES) {
-		remember_stranger(session, pid);
+		if (!session->images.refusal)
+			remember_stranger(session, pid);
 		return;
 	}
 	if (session->later_count == LATER_MAX) {
@@ -305,6 +327,8 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 		session_warn(session, "pid %d, a child of %d: %s", pid, parent, why);
 	else
 		target_remove(session, pid);
+	if (err)
+		tell_refusal(session, pid);
 }
 
 /* The image is new, the pid is not. Probes on the same file stay: they belong to the task. */
@@ -320,6 +344,8 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 	if (!was_target && is_stranger(session, pid))
 		return;
 	err = images_of_process(&session->images, pid, &image, why);
+	if (session->only) /* whatever it is, it was not asked for */
+		session->images.refusal = REFUSAL_NONE;
 	if (!err && is_attached(session, image, pid)) {
 		target_add(session, pid);
 		return;
@@ -328,6 +354,8 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		try_later(session, pid, tries);
 		if (tries + 1 >= LATER_TRIES)
 			target_remove(session, pid);
+		if (tries >= LATER_TRIES)
+			tell_refusal(session, pid);
 		return;
 	}
 	if (!own && !session->options.watch_exec) { /* --exe: it left that interpreter */
@@ -344,10 +372,10 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 			      attach_found(session, pid, why);
 	if (!err && session->options.seed)
 		seed_later(session, pid);
-	if (err == -ENOTSUP || err == -EACCES)
-		refuse(session, pid, err, why);
 	if (err)
 		target_remove(session, pid);
+	if (err)
+		refuse(session, pid, err, why);
 }
 
 void targets_retry_later(struct session *session)
@@ -392,6 +420,9 @@ void targets_on_event(struct session *session, const struct process_record *reco
 		forked(session, pid, (pid_t)record->other);
 		break;
 	case PROCESS_EXEC:
+		if (!target_known(session,
+				  pid)) /* it may have been refused: not for what it is now */
+			tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
 		if (!session->command.traced) /* else ptrace has seen it */
 			executed(session, pid, 0);
 		break;

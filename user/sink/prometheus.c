@@ -319,8 +319,7 @@ static void put_targets(struct page *page)
 {
 	begin_family(
 		page, "genscope_targets", EXPOSITION_GAUGE, NULL,
-		"Processes that run CPython, by what becomes of them here; not_permitted: that may "
-		"not be looked at, whatever they run.",
+		"Processes that run CPython, by what becomes of them here, or why nothing does.",
 		false);
 	for (size_t i = 0; i < page->self->status_count; i++) {
 		const struct exposition_label at[] = { { "status",

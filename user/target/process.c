@@ -151,6 +151,25 @@ int process_command(pid_t pid, char *out, size_t size)
 	return 0;
 }
 
+bool process_is_called(pid_t pid, const char *word)
+{
+	static const char *const files[] = { "comm", "cmdline" };
+	bool called = false;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !called; i++) {
+		const char *name;
+		size_t size;
+		char *text;
+
+		if (read_proc(pid, files[i], &text, &size))
+			continue;
+		name = strrchr(text, '/'); /* the text ends with the first argument */
+		called = !strncmp(name ? name + 1 : text, word, strlen(word));
+		free(text);
+	}
+	return called;
+}
+
 static int list_entries(const char *directory, pid_t **out, size_t *count)
 {
 	struct pid_list list = { 0 };

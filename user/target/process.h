@@ -42,6 +42,10 @@ int process_file_path(pid_t pid, const struct mapping *m, char *path, size_t siz
  * without one (a kernel thread). */
 int process_command(pid_t pid, char *out, size_t size);
 
+/* Whether its own name, or the base name of its first argument, begins with that word: both can be read of every
+ * process, and both can be anything. */
+bool process_is_called(pid_t pid, const char *word);
+
 /* Every process that /proc shows. */
 int process_list(pid_t **out, size_t *count);
 
