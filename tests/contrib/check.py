@@ -131,8 +131,9 @@ class Check:
                 expect(self.option_exists(words[0], option), f"{where}: genscope {words[0]} has no {option}")
 
     def kept_capabilities(self):
-        kept = re.search(r"kept\[\] = \{([^}]*)\}", read(self.source, "user/cmd/privileges.c"))
-        return set(re.findall(r"CAP_(\w+)", kept.group(1)))
+        """Those that it cannot do without, and those that it keeps where there are any."""
+        kept = re.findall(r"kept\w*\[\] = \{([^}]*)\}", read(self.source, "user/cmd/privileges.c"))
+        return set(re.findall(r"CAP_(\w+)", " ".join(kept)))
 
     def metrics(self):
         """Names as they are scraped: counters end in _total, of histograms there are three."""

@@ -40,10 +40,10 @@ class Page:
 
 
 class Exporter(Tool):
-    """genscope export on a port of its own."""
+    """genscope export on a port of its own; `before`: words of a command that starts it."""
 
-    def __init__(self, genscope, *words):
-        super().__init__(genscope, "export", "--listen", "127.0.0.1:0", *words)
+    def __init__(self, genscope, *words, before=()):
+        super().__init__(genscope, *before, "export", "--listen", "127.0.0.1:0", *words)
         line = self.await_line(self.err_queue, "genscope: metrics at ", 20)
         self.url = line.split(" at ")[1].strip()
         self.attached()

@@ -18,7 +18,8 @@ from procs import Process, Target, Timeout
 
 ROUNDS = 20
 STATES = ("created", "running", "suspended", "closed")
-KEPT = (1 << 39) | (1 << 38) | (1 << 19) | (1 << 2)  # CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+# CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE
+KEPT = (1 << 39) | (1 << 38) | (1 << 19) | (1 << 2) | (1 << 40)
 
 
 @contextlib.contextmanager

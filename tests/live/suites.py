@@ -7,6 +7,7 @@ import suite_doctor
 import suite_errors
 import suite_export
 import suite_export_budget
+import suite_export_targets
 import suite_filters
 import suite_html
 import suite_latency
@@ -31,7 +32,8 @@ PER_VERSION = (("runs", suite_runs.run), ("locals", suite_locals.run), ("budget"
                ("top", suite_top.run), ("export", suite_export.run), ("stages", suite_export_budget.run))
 ONCE = (("filters", suite_filters.run), ("errors", suite_errors.run), ("ps_errors", suite_ps_errors.run),
         ("latency_once", suite_latency.run_once), ("slow_once", suite_slow.run_once), ("top_once", suite_top.run_once),
-        ("export_once", suite_export.run_once), ("html", suite_html.run))
+        ("export_once", suite_export.run_once), ("export_targets", suite_export_targets.run),
+        ("html", suite_html.run))
 
 
 class Job:

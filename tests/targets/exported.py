@@ -58,10 +58,10 @@ def drive(coroutine):
         pass
 
 
-def main(rounds):
+def work(rounds):
+    """What was done, in numbers, and what is alive after it for as long as the caller keeps it."""
     collections = []
     gc.callbacks.append(lambda phase, info: collections.append(phase) if phase == "stop" else None)
-    scope.barrier()
     for _ in range(rounds):
         list(numbers(10))
         drive(parent())
@@ -76,7 +76,7 @@ def main(rounds):
     agen = ticks()
     step = agen.asend(None)
     step.send(None)
-    print(json.dumps({
+    return {
         "run": {"numbers": 11 * rounds, "parent": 3 * rounds + 5, "child": 3 * rounds + 5, "blocking": 6},
         "suspended": {"numbers": 10 * rounds, "parent": 2 * rounds, "child": 2 * rounds, "blocking": 3},
         "start_delay": {"numbers": rounds, "parent": rounds + 5, "child": rounds + 5, "blocking": 3},
@@ -86,9 +86,15 @@ def main(rounds):
         "never_awaited": {"forgotten": rounds, "parent": 0},
         "slow": {"blocking": 3, "parent": 0},
         "collections": len(collections),
-    }), flush=True)
+    }, (waiting, fresh, agen, step)
+
+
+def main(rounds):
+    scope.barrier()
+    truth, kept = work(rounds)
+    print(json.dumps(truth), flush=True)
     sys.stdin.readline()
-    del waiting, fresh, step
+    del kept
 
 
 if __name__ == "__main__":

@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 static const unsigned kept[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };
+static const unsigned kept_if_had[] = {
+	CAP_CHECKPOINT_RESTORE
+}; /* Linux 5.9; a container may be without */
 
 /* What no exporter does. Refused with EPERM, not by death: a library that tries gets an answer. */
 static const int refused[] = {
@@ -86,14 +90,27 @@ static const struct passwd *find_user(const char *name)
 	return user ? user : getpwnam("nobody");
 }
 
+static void choose_capabilities(void)
+{
+	bool had[sizeof(kept_if_had) / sizeof(kept_if_had[0])];
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < sizeof(had); i++)
+		had[i] = capng_have_capability(CAPNG_PERMITTED, kept_if_had[i]);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+	for (size_t i = 0; i < sizeof(had); i++)
+		if (had[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept_if_had[i]);
+}
+
 static int keep_capabilities(const char *name, char *why)
 {
 	const struct passwd *user = NULL;
 	int err;
 
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+	choose_capabilities();
 	if (!geteuid()) {
 		user = find_user(name);
 		if (!user) {

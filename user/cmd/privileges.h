@@ -5,12 +5,14 @@
 #include <stddef.h>
 
 /*
- * What a program gives up that runs for months as a server. Four capabilities stay:
+ * What a program gives up that runs for months as a server. Five capabilities stay:
  *
  *   CAP_BPF              maps are read, probes attached to processes that come
  *   CAP_PERFMON          uprobes on other users' processes
  *   CAP_SYS_PTRACE       /proc/PID/maps and the memory of targets are read
  *   CAP_DAC_READ_SEARCH  interpreters behind directories of other users are read
+ *   CAP_CHECKPOINT_RESTORE  interpreters that were deleted or replaced under running processes are read, by way of
+ *                           /proc/PID/map_files; no error where it is not to be had
  *
  * Beyond that: another user, no new privileges, and a seccomp filter that refuses to start programs, to open
  * any file for writing, to write into other processes, and what changes the machine.

@@ -317,10 +317,8 @@ static void put_lost(struct page *page)
 
 static void put_targets(struct page *page)
 {
-	begin_family(
-		page, "genscope_targets", EXPOSITION_GAUGE, NULL,
-		"Processes that run CPython, by what becomes of them here, or why nothing does.",
-		false);
+	begin_family(page, "genscope_targets", EXPOSITION_GAUGE, NULL,
+		     "Processes that run CPython, by what becomes of them here.", false);
 	for (size_t i = 0; i < page->self->status_count; i++) {
 		const struct exposition_label at[] = { { "status",
 							 page->self->statuses[i].status } };
