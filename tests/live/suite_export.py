@@ -94,6 +94,32 @@ def memory_only(ctx, interp):
 
 # --- one interpreter ---
 
+def memory_ages(ctx):
+    """Ages without probes: they grow while nothing runs, are never too large, and begin anew where all looks the same."""
+    with Target(ctx.one, "pausing.py") as target:
+        with Exporter(ctx.genscope, "-p", target.ready(), "--no-probes", "--snapshot-interval", "100ms", "--label",
+                      "mine=*pausing.py*") as exporter:
+            target.say()
+            for line in ("first", "second"):
+                began = time.monotonic()
+                target.say(f"{line}\n")
+                target.await_line(target.out_queue, f"parked {line}", 20)
+                oldest = 0
+                while oldest < 2:
+                    page = exporter.scrape()
+                    ages = page.all("genscope_oldest_suspended_seconds", service="mine")
+                    oldest, truth = max(ages, default=0), time.monotonic() - began
+                    check(oldest <= truth, f"{oldest} s by genscope, at most {truth} s since it ran: {line}")
+                    check(truth < 30, f"{oldest} s by genscope after {truth} s")
+                    time.sleep(0.1)
+                for function in ("inner", "outer"):
+                    equal(f"suspended {function}", [1], page.all("genscope_function_objects", service="mine",
+                                                                 function=f"pausing.py:{function}", state="suspended"))
+            target.say("end\n")
+            ended(target, 20, "the target")
+            ended(exporter, 20, "genscope")
+
+
 def status_of(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
@@ -266,7 +292,7 @@ def says_no(ctx):
 
 
 TESTS = {"counts": counts, "memory_only": memory_only}
-ONCE = {"discovery": discovery, "churn": churn, "budget": budget, "prometheus": prometheus, "pages": pages,
+ONCE = {"memory_ages": memory_ages, "discovery": discovery, "churn": churn, "budget": budget, "prometheus": prometheus, "pages": pages,
         "says_no": says_no}
 
 

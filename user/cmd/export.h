@@ -48,7 +48,8 @@ struct export_process {
 	struct unseen unseen;
 	/* what its memory told, where probes do not tell what is alive */
 	struct group_table *groups; /* NULL: nothing yet */
-	uint64_t cpu_ns;            /* when they were counted */
+	uint64_t cpu_ns;            /* its processor time before they were counted */
+	uint64_t counted_ns;        /* when that was done */
 };
 
 /* Time of processes. */
@@ -109,6 +110,8 @@ bool export_scale_of(struct export_run *export, struct export_process *process, 
 void export_add_duty(const struct export_process *process, struct export_duty *sum);
 /* Do its probes tell what is alive in it? Its memory does, if not. */
 bool export_sees_objects(const struct export_process *process);
+/* It runs a CPython and cannot be watched. */
+void export_refuse(struct export_process *process, enum refusal refusal);
 void export_free_processes(struct export_run *export);
 
 /* --- export_page.c --- */

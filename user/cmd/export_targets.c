@@ -174,7 +174,7 @@ void export_forget_refused(struct export_run *export, uint64_t now_ns)
 			remove_process(export, export->processes[i].pid);
 }
 
-static void refuse(struct export_process *process, enum refusal refusal)
+void export_refuse(struct export_process *process, enum refusal refusal)
 {
 	process->status = STATUS_REFUSED + refusal;
 	process_identify(process->pid, &process->id); /* gone already: the next look finds it so */
@@ -201,7 +201,7 @@ void export_on_target(void *ctx, pid_t pid, enum session_target what, enum refus
 		if (process && what == TARGET_ADDED)
 			begin(export, process);
 		else if (process)
-			refuse(process, refusal);
+			export_refuse(process, refusal);
 		/* others may follow for seconds: those that have probes already do not wait so long */
 		export_keep_budgets(export, clock_now_ns());
 	}

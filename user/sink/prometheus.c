@@ -117,7 +117,8 @@ static void put_oldest(struct page *page)
 {
 	begin_family(page, "genscope_oldest_suspended_seconds", EXPOSITION_GAUGE, "seconds",
 		     "Age of the longest suspension that has not ended; 0 when nothing is "
-		     "suspended.",
+		     "suspended. Where probes are off: at least so long, counted from when the "
+		     "process last ran.",
 		     false);
 	for (size_t i = 0; i < page->series->count; i++) {
 		const struct exporter_series *series = &page->series->at[i];
