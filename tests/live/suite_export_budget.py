@@ -8,7 +8,7 @@ from harness import check, ended, equal, guard
 from metrics import Exporter
 from procs import Target
 
-SECONDS = 8   # of processor time: a few windows of each kind
+SECONDS = 5   # of processor time: windows of each kind
 STEPS = 0.15  # how far the estimate of a count may be off that is seen most of the time
 
 

@@ -219,7 +219,7 @@ def slow(ctx, interp):
     check(all(line["run_ns"] >= 80_000_000 and not line["running"] for line in steps), f"{steps[0]}")
     forgotten = [line for line in lines if line["type"] == "never_awaited"]
     equal("never awaited", ["forgotten"] * rounds, [line["qualname"] for line in forgotten])
-    equal("who made them", {"main"}, {line["created"]["qualname"] for line in forgotten})
+    equal("who made them", {"work"}, {line["created"]["qualname"] for line in forgotten})
     with open(perfetto, encoding="utf-8") as file:
         marks = [event for event in json.load(file)["traceEvents"] if event.get("name") == "slow step"]
     equal("markers in the trace", truth["slow"]["blocking"], len(marks))
