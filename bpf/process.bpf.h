@@ -80,12 +80,15 @@ static __always_inline void process_executed(struct task_struct *task)
 	u32 pid = task->tgid;
 	u64 process = process_identity(task);
 	u64 *known = bpf_map_lookup_elem(&processes, &pid);
+	u32 former = 0;
 
 	if (!known && !settings.watch_exec)
 		return;
-	if (known)
+	if (known) {
+		former = (u32)*known;
 		bpf_map_update_elem(&processes, &pid, &process, BPF_ANY);
-	send_process(PROCESS_EXEC, pid, pid, 0, process);
+	}
+	send_process(PROCESS_EXEC, pid, pid, former, process);
 }
 
 static __always_inline void process_exited(struct task_struct *task)

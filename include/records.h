@@ -218,7 +218,7 @@ _Static_assert(sizeof(struct task_record) == 24 + 32 + TASK_NAME_BYTES, "shared 
 
 enum process_event {
 	PROCESS_FORK = 1, /* `other` is the parent's pid */
-	PROCESS_EXEC = 2,
+	PROCESS_EXEC = 2, /* `other` is the lower half of its identity until then; 0: not known */
 	PROCESS_EXIT = 3,
 	PROCESS_SEEN = 4, /* first object of a process that nobody named (--exe, --all) */
 };

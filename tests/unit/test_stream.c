@@ -420,6 +420,29 @@ Test(stream, takes_the_newest_of_two_codes)
 	end(test);
 }
 
+Test(stream, forgets_the_codes_of_one_process)
+{
+	struct code_record gone = a_code(1, "gone", 3), again = a_code(1, "again", 0);
+	struct code_record stays = a_code(2, "stays", 0);
+	struct transition_record of_gone = a_transition(), of_stays = a_transition();
+	struct test *test = begin();
+
+	stays.head.pid = 20;
+	of_stays.code = 2;
+	FEED(test, gone);
+	FEED(test, again);
+	FEED(test, stays);
+	stream_forget_codes(test->stream, 10);
+	FEED(test, of_gone);
+	FEED(test, of_stays);
+	cr_assert_str_eq(test->seen[0].qualname, "?");
+	cr_assert_str_eq(test->seen[1].qualname, "stays");
+	FEED(test, again);
+	FEED(test, of_gone);
+	cr_assert_str_eq(test->seen[2].qualname, "again");
+	end(test);
+}
+
 /* Whoever keeps what an event pointed to finds it as it was. */
 Test(stream, keeps_the_older_of_two_codes)
 {

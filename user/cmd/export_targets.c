@@ -145,6 +145,7 @@ void export_forget_codes(struct export_run *export, pid_t pid)
 	if (process)
 		export_scale_of(export, process, true, &going.scale);
 	exporter_remove(export->exporter, (uint32_t)pid, take_in_rest, &going);
+	stream_forget_codes(export->stream, (uint32_t)pid);
 }
 
 static void remove_process(struct export_run *export, pid_t pid)

@@ -137,6 +137,16 @@ int codes_add_lines(struct codes *codes, const struct lines_record *record, size
 	return 0;
 }
 
+void codes_forget(struct codes *codes, uint32_t pid)
+{
+	for (size_t id = 0; id < codes->room; id++) {
+		if (!codes->by_id[id] || codes->by_id[id]->process_hint != pid)
+			continue;
+		code_free(codes->by_id[id]);
+		codes->by_id[id] = NULL;
+	}
+}
+
 struct code *codes_find(struct codes *codes, uint32_t id)
 {
 	if (id < codes->room && codes->by_id[id])

@@ -41,6 +41,9 @@ int codes_add_lines(struct codes *codes, const struct lines_record *record, size
 /* The code of that id, or one called "?" when its record was lost. Never NULL; owned by codes. */
 struct code *codes_find(struct codes *codes, uint32_t id);
 
+/* Frees those that were seen in this process: nobody may hold one of them. */
+void codes_forget(struct codes *codes, uint32_t pid);
+
 /* The line of an instruction, 0 if none or unknown. */
 uint32_t code_line(struct code *code, uint32_t instruction);
 

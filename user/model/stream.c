@@ -68,6 +68,11 @@ static int bad(struct stream *stream)
 	return 0;
 }
 
+void stream_forget_codes(struct stream *stream, uint32_t pid)
+{
+	codes_forget(stream->codes, pid);
+}
+
 static bool is_truncated(const struct local_list *locals)
 {
 	bool truncated = locals->truncated;

@@ -87,4 +87,8 @@ void stream_free(struct stream *stream);
 int stream_feed(struct stream *stream, const void *bytes, size_t size);
 const struct stream_counts *stream_counts(const struct stream *stream);
 
+/* The process has gone, or executed something else: frees its code objects. For who keeps none of them and runs for
+ * long; the others go with the stream. */
+void stream_forget_codes(struct stream *stream, uint32_t pid);
+
 #endif

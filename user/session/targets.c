@@ -402,6 +402,14 @@ void session_forget(const struct bpf_program *program, uint64_t process)
 	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 }
 
+/* What the image that it was has left in the maps: no exit will be told of it. */
+static void forget_former(const struct session *session, const struct process_record *record)
+{
+	if (record->other)
+		session_forget(session->skeleton->progs.forget_process,
+			       (uint64_t)record->head.pid << 32 | record->other);
+}
+
 static void exited(struct session *session, pid_t pid, uint64_t process)
 {
 	detach_process(session, pid);
@@ -420,6 +428,7 @@ void targets_on_event(struct session *session, const struct process_record *reco
 		forked(session, pid, (pid_t)record->other);
 		break;
 	case PROCESS_EXEC:
+		forget_former(session, record);
 		if (!target_known(session,
 				  pid)) /* it may have been refused: not for what it is now */
 			tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
