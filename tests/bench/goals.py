@@ -36,6 +36,39 @@ GOALS = [
 ]
 
 
+def hosts(count, key):
+    return lambda exporter: exporter.get("hosts", {}).get(count, {}).get(key)
+
+
+def scrape(load, key):
+    return lambda exporter: exporter.get("scrape", {}).get(load, {}).get(key)
+
+
+def pace(part, clock):
+    return lambda exporter: exporter.get("export", {}).get(part, {}).get(clock, {}).get("median")
+
+
+def slowdown(percent):
+    return lambda exporter: (exporter.get("budget", {}).get("budgets", {}).get(percent, {})
+                             .get("slowdown_percent", {}).get("median"))
+
+
+# The same of `genscope export`; and the mode that measures it, instead of a version.
+EXPORTER_GOALS = [
+    ("50 idle hosts, % of a core", "<=", 0.5, ".2f", hosts("50", "cpu_percent"), "hosts"),
+    ("50 idle hosts, RSS MiB", "<=", 64, ".0f", hosts("50", "rss_mib"), "hosts"),
+    ("200 idle hosts, % of a core", None, None, ".2f", hosts("200", "cpu_percent"), "hosts"),
+    ("200 idle hosts, RSS MiB", "<=", 96, ".0f", hosts("200", "rss_mib"), "hosts"),
+    ("scrape, idle, median ms", "<=", 20, ".1f", scrape("idle", "median_ms"), "scrape"),
+    ("scrape, busy, max ms", "<=", 100, ".1f", scrape("busy", "max_ms"), "scrape"),
+    ("echo pace, steady", ">=", 0.98, ".3f", pace("steady", "seconds"), "export"),
+    ("  by processor time", ">=", 0.98, ".3f", pace("steady", "cpu_seconds"), "export"),
+    ("echo pace, attach included", None, None, ".3f", pace("from_start", "seconds"), "export"),
+    *((f"slowdown %, --max-overhead {percent}", "<=", percent + 1, ".2f", slowdown(str(percent)), "budget")
+      for percent in (1, 2, 5)),
+]
+
+
 def verdict(relation, limit, value):
     if value is None:
         return "missing"
@@ -44,22 +77,33 @@ def verdict(relation, limit, value):
     return "met" if (value <= limit if relation == "<=" else value >= limit) else "not met"
 
 
-def judge(rows):
-    """rows: name of an interpreter → its workloads. Of these the worst counts."""
+def measured(goal, figures, relation):
+    """What one interpreter's figures say of a goal."""
+    _, _, limit, form, figure, _ = goal
+    value = figure(figures)
+    return {"value": value, "text": "missing" if value is None else format(value, form),
+            "verdict": verdict(relation, limit, value)}
+
+
+def of_costs(rows):
+    """rows: name of an interpreter → what was measured on it. Of its workloads the worst counts."""
     table = []
-    for goal, relation, limit, form, figure, version in GOALS:
-        got = {}
-        for name, workloads in rows.items():
-            value = figure(workloads)
-            wanted = relation if not version or name.startswith(version) else None
-            got[name] = {"value": value, "text": "missing" if value is None else format(value, form),
-                         "verdict": verdict(wanted, limit, value)}
+    for goal in GOALS:
+        name, relation, limit, _, _, version = goal
+        got = {on: measured(goal, row.get("workloads", {}), None if version and not on.startswith(version) else relation)
+               for on, row in rows.items()}
         place = f" on {version}" if version else ""
-        table.append({"goal": goal, "wanted": f"{relation} {limit}{place}" if relation else "", "measured": got})
+        table.append({"goal": name, "wanted": f"{relation} {limit}{place}" if relation else "", "measured": got})
     return table
 
 
-def report(table):
+def of_exporter(interpreter, exporter):
+    """exporter: mode → what was measured with this interpreter. Of modes that were not asked for nothing is wanted."""
+    return [{"goal": goal[0], "wanted": f"{goal[1]} {goal[2]}" if goal[1] else "",
+             "measured": {interpreter: measured(goal, exporter, goal[1])}} for goal in EXPORTER_GOALS if goal[5] in exporter]
+
+
+def report(table, remark=None):
     if not table or not table[0]["measured"]:
         return
     marks = {"met": " ok", "not met": " NO"}
@@ -67,4 +111,4 @@ def report(table):
     for row in table:
         print(row["goal"].ljust(28) + row["wanted"].ljust(18)
               + "".join((got["text"] + marks.get(got["verdict"], "   ")).rjust(12) for got in row["measured"].values()))
-    print("(of each interpreter's workloads the worst)", flush=True)
+    print(f"({remark})\n" if remark else "", flush=True)

@@ -13,24 +13,31 @@ import tempfile
 import time
 import types
 
+import budgets
+import echo
 import figures
 import goals
+import hosts
 import life
 import page
 import pairs
 import ps
+import scrapes
 import slots
 import table
-from modes import all_modes
+from modes import Missing, all_modes
 from target import interpreters
 from workloads import WORKLOADS
 
 WITH_EVERY_MODE = ("for", "echo")
 PS_BY_DEFAULT = "3.14"      # it takes a minute, and the others differ little
+# Of `genscope export`: on the newest interpreter of those that are chosen, since they take a minute or more each.
+EXPORTER = {"hosts": hosts, "scrape": scrapes, "export": echo, "budget": budgets}
+WITHOUT_WORKLOADS = ("life", "ps", "page", *EXPORTER)
 
 
 def arguments():
-    names = [mode.name for mode in all_modes()] + ["life", "ps", "page"]
+    names = [mode.name for mode in all_modes()] + [*WITHOUT_WORKLOADS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genscope", required=True)
     parser.add_argument("--floor", required=True, help="the empty BPF programs, built by make bench")
@@ -65,7 +72,7 @@ def sites_of(genscope, binary, root):
 def chosen_modes(args, workload):
     modes = all_modes()
     if args.m:
-        return [mode for mode in modes if mode.name in (*args.m, "floor")] if set(args.m) - {"life", "ps", "page"} else []
+        return [mode for mode in modes if mode.name in (*args.m, "floor")] if set(args.m).difference(WITHOUT_WORKLOADS) else []
     return [mode for mode in modes if mode.everywhere or workload in WITH_EVERY_MODE]
 
 
@@ -103,6 +110,26 @@ def wants(args, what, name):
     return what in args.m if args.m else what != "ps" or PS_BY_DEFAULT in name
 
 
+def newest(args, chosen):
+    """No debug build, if it can be helped."""
+    return ([one for one in interpreters(args.interpreters) if args.k in one[0]] or chosen)[-1]
+
+
+def measure_exporter(args, name, where):
+    row, asked = {}, [what for what in EXPORTER if not args.m or what in args.m]
+    if asked:
+        print(f"{name}: genscope export -p of its targets", flush=True)
+    for what in asked:
+        try:
+            row[what] = EXPORTER[what].measure(args.genscope, *where, args.pairs)
+            EXPORTER[what].report(row[what])
+        except (Missing, RuntimeError, OSError) as why:
+            row[what] = {"missing": str(why)}
+            print(f"  export, {what}: missing: {why}", flush=True)
+    print(end="\n" if asked else "", flush=True)
+    return row
+
+
 def measure_interpreter(args, name, where, budget, folder):
     row = {}
     try:
@@ -120,21 +147,33 @@ def measure_interpreter(args, name, where, budget, folder):
     return row
 
 
+def measure_all(args, chosen, folder):
+    """name of an interpreter → what was measured on it."""
+    if args.m and not set(args.m).difference(EXPORTER, ("page",)):
+        return {}
+    budget = Budget(args.budget, len(chosen) * len(args.w or WORKLOADS))
+    return {name: measure_interpreter(args, name, where, budget, folder) for name, *where in chosen}
+
+
 def main():
     args, start = arguments(), time.monotonic()
     chosen = [one for one in interpreters(args.interpreters, args.all) if args.k in one[0]]
-    budget, rows = Budget(args.budget, len(chosen) * len(args.w or WORKLOADS)), {}
+    if not chosen:
+        raise SystemExit(f"run.py: no interpreter's name contains '{args.k}': see {args.interpreters}")
     with tempfile.TemporaryDirectory() as folder:
-        for name, binary, root in chosen:
-            rows[name] = measure_interpreter(args, name, (binary, root), budget, folder)
-    judged = goals.judge({name: row.get("workloads", {}) for name, row in rows.items()})
+        rows = measure_all(args, chosen, folder)
+    name, *where = newest(args, chosen)
+    exporter = measure_exporter(args, name, where)
     pages = page.measure(args.genscope, args.film) if not args.m or "page" in args.m else None
     page.report(pages)
-    goals.report(judged)
-    print("\n" + table.LEGEND, end="")
+    judged, of_exporter = goals.of_costs(rows), goals.of_exporter(name, exporter)
+    goals.report(judged, "of each interpreter's workloads the worst")
+    goals.report(of_exporter)
+    print(table.LEGEND if rows else "", end="")
     os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
     with open(args.json, "w") as file:
-        json.dump({"load": os.getloadavg(), "interpreters": rows, "page": pages, "goals": judged}, file, indent=1)
+        json.dump({"load": os.getloadavg(), "interpreters": rows, "exporter": {"interpreter": name, **exporter},
+                   "page": pages, "goals": judged + of_exporter}, file, indent=1)
     print(f"JSON: {args.json}; {time.monotonic() - start:.0f} s", flush=True)
 
 
