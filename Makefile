@@ -61,7 +61,7 @@ FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench tests/http,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all deps demo check check-build check-run unit layouts http contrib fuzz fuzz-smoke live interpreters bench install uninstall \
+.PHONY: all deps demo check check-build check-run unit layouts http contrib fuzz fuzz-smoke live soak interpreters bench install uninstall \
         format lint clean distclean help FORCE
 all: $(BUILD)/genscope
 
@@ -151,7 +151,7 @@ $(BUILD)/revision: FORCE
 REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
 $(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
 
--include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(BUILD)/asan/tests/http/serve.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+-include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(BUILD)/asan/tests/http/serve.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(BUILD)/asan/user/main.d $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -234,6 +234,21 @@ live: all
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
 	@$(PYTHON) tests/live/run.py -j 2 --genscope $(BUILD)/genscope --interpreters $(BUILD)/interpreters.tsv $(LIVE)
 
+# `export` for minutes under churn. SOAK_TOOL=asan: a genscope that was built with the sanitizers, for leaks.
+# (valgrind does not know all commands of bpf(2) that are used here.)
+SOAK      ?= 600
+SOAK_TOOL ?=
+SOAK_BINARY := $(if $(SOAK_TOOL),$(BUILD)/$(SOAK_TOOL)/genscope,$(BUILD)/genscope)
+
+$(BUILD)/asan/genscope: $(BUILD)/asan/user/main.o $(ASAN)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -o $@
+
+soak: $(SOAK_BINARY)
+	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters
+	@$(if $(SOAK_TOOL),$(STEADY)) $(PYTHON) tests/live/soak.py --genscope $< --interpreters $(BUILD)/interpreters.tsv \
+	    --seconds $(SOAK) $(if $(SOAK_TOOL),--sanitized)
+
 # BENCH is what tests/bench/run.py is told besides: make bench BENCH='-k 3.14 -w echo'
 bench: all $(BUILD)/bench/floor $(BUILD)/bench/film
 	@tests/setup/deps.sh install bench || echo 'make bench: going on without bpftrace' >&2
@@ -299,6 +314,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make contrib     units, manifests, alert rules and dashboard of contrib/, by systemd's and Prometheus' own tools
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root; LIVE=--everything: all tests on all builds; LIVE='-k 3.14' for a part
+  make soak        `export` while processes come and go, SOAK=600 seconds; root; SOAK_TOOL=asan: for leaks, built with ASan
   make interpreters  list them in build/interpreters.tsv; Debian's are cached in GENSCOPE_CACHE=/var/cache/genscope
   make bench       what tracing costs, beside an empty probe and other tools; BENCH='-k 3.14 -w echo' for a part
   make format      clang-format every file

@@ -3,18 +3,15 @@
 
 import contextlib
 import json
-import os
 import signal
-import socket
 import subprocess
 import time
-import urllib.parse
-import urllib.request
 
 import metrics
 from harness import check, ended, equal, guard
 from metrics import Exporter, Page
-from procs import Process, Target, Timeout
+from procs import Target
+from prometheus import Prometheus, free_port
 
 ROUNDS = 20
 STATES = ("created", "running", "suspended", "closed")
@@ -203,31 +200,7 @@ def budget(ctx):
             ended(exporter, 20, "genscope")
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def query(port, text):
-    words = urllib.parse.urlencode({"query": text})
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?{words}", timeout=5) as answer:
-        return [(row["metric"], float(row["value"][1])) for row in json.load(answer)["data"]["result"]]
-
-
-def await_query(port, text, condition, timeout=30):
-    deadline = time.monotonic() + timeout
-    rows = None
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            rows = query(port, text)
-            if condition(rows):
-                return rows
-        time.sleep(0.3)
-    raise Timeout(f"{text}: {rows}")
-
-
-def prometheus(ctx):
+def by_prometheus(ctx):
     """A real server scrapes it; PromQL's answers are the target's own counts."""
     with exported(ctx, ctx.one) as (_, exporter, truth):
         for accept in (None, metrics.OPENMETRICS):
@@ -238,22 +211,17 @@ def prometheus(ctx):
                 equal("promtool's status", 0, lint.returncode)
                 equal("promtool's remarks", "", lint.stdout + lint.stderr)
         host, _ = ctx.one.scratch()
-        config, port = os.path.join(host, "prometheus.yml"), free_port()
-        with open(config, "w", encoding="utf-8") as file:
-            json.dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [{
-                "job_name": "genscope", "static_configs": [{"targets": [exporter.url.split("/")[2]]}]}]}, file)
-        with Process(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={host}/tsdb",
-                      "--enable-feature=exemplar-storage", f"--web.listen-address=127.0.0.1:{port}"]):
-            await_query(port, 'up{job="genscope"}', lambda rows: rows and rows[0][1] == 1)
+        with Prometheus(exporter.url, host) as server:
+            server.until('up{job="genscope"}', lambda rows: rows and rows[0][1] == 1)
             for metric in ("run", "suspended", "start_delay", "lifetime"):
-                rows = await_query(port, f'genscope_{metric}_seconds_count{{service="mine"}}', bool)
+                rows = server.until(f'genscope_{metric}_seconds_count{{service="mine"}}', bool)
                 got = {row["function"].rsplit(":", 1)[-1]: value for row, value in rows}
                 for function, expected in truth[metric].items():
                     equal(f"{metric} of {function}, by PromQL", expected, got[function])
-            rows = await_query(port, 'sum by (state) (genscope_objects{service="mine",kind="coroutine"})', bool)
+            rows = server.until('sum by (state) (genscope_objects{service="mine",kind="coroutine"})', bool)
             equal("suspended coroutines", 10, {row["state"]: value for row, value in rows}["suspended"])
-            rows = await_query(port, 'histogram_quantile(0.5, genscope_run_seconds_bucket{service="mine",'
-                                     'function=~".*:blocking"})', bool)
+            rows = server.until('histogram_quantile(0.5, genscope_run_seconds_bucket{service="mine",'
+                                'function=~".*:blocking"})', bool)
             check(0.0 < rows[0][1] < 0.27, f"the median step of what blocks for 80 ms every other time: {rows[0][1]} s")
 
 
@@ -292,8 +260,8 @@ def says_no(ctx):
 
 
 TESTS = {"counts": counts, "memory_only": memory_only}
-ONCE = {"memory_ages": memory_ages, "discovery": discovery, "churn": churn, "budget": budget, "prometheus": prometheus, "pages": pages,
-        "says_no": says_no}
+ONCE = {"memory_ages": memory_ages, "discovery": discovery, "churn": churn, "budget": budget, "prometheus": by_prometheus,
+        "pages": pages, "says_no": says_no}
 
 
 def run(ctx, interp):
