@@ -28,6 +28,7 @@ struct attachment {
 struct later {
 	pid_t pid;
 	unsigned tries;
+	uint64_t executable; /* what it ran then */
 	uint64_t when_ns;
 };
 

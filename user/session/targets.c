@@ -262,27 +262,24 @@ static uint64_t executable_of(pid_t pid)
 }
 
 /* Executables that were looked at in vain are not looked at again: on a busy machine most are shells. */
-static bool is_stranger(const struct session *session, pid_t pid)
+static bool is_stranger(const struct session *session, uint64_t executable)
 {
-	uint64_t executable = executable_of(pid);
-
 	return executable && session->strangers[executable % STRANGERS_MAX] == executable;
 }
 
-static void remember_stranger(struct session *session, pid_t pid)
+static void remember_stranger(struct session *session, uint64_t executable)
 {
-	uint64_t executable = executable_of(pid);
-
 	session->strangers[executable % STRANGERS_MAX] = executable;
 }
 
-static void try_later(struct session *session, pid_t pid, unsigned tries)
+/* `executable` is what was looked at: by now it may run another one, which is no stranger for that. */
+static void try_later(struct session *session, pid_t pid, unsigned tries, uint64_t executable)
 {
 	struct later *later;
 
 	if (tries >= LATER_TRIES) {
 		if (!session->images.refusal)
-			remember_stranger(session, pid);
+			remember_stranger(session, executable);
 		return;
 	}
 	if (session->later_count == LATER_MAX) {
@@ -293,6 +290,7 @@ static void try_later(struct session *session, pid_t pid, unsigned tries)
 	later = &session->later[session->later_count++];
 	later->pid = pid;
 	later->tries = tries;
+	later->executable = executable;
 	later->when_ns = clock_now_ns() + (LATER_FIRST_NS << tries);
 }
 
@@ -332,7 +330,7 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 }
 
 /* The image is new, the pid is not. Probes on the same file stay: they belong to the task. */
-static void executed(struct session *session, pid_t pid, unsigned tries)
+static void executed(struct session *session, pid_t pid, unsigned tries, uint64_t executable)
 {
 	bool was_target = target_known(session, pid), own = has_probes(session, pid);
 	char why[IMAGE_WHY_MAX];
@@ -341,7 +339,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 
 	if (!was_target && session->cgroup && !process_in_cgroup(pid, session->cgroup))
 		return;
-	if (!was_target && is_stranger(session, pid))
+	if (!was_target && is_stranger(session, executable))
 		return;
 	err = images_of_process(&session->images, pid, &image, why);
 	if (session->only) /* whatever it is, it was not asked for */
@@ -351,7 +349,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries)
 		return;
 	}
 	if (err == -ENOENT) { /* not a Python, or its library is not mapped yet */
-		try_later(session, pid, tries);
+		try_later(session, pid, tries, executable);
 		if (tries + 1 >= LATER_TRIES)
 			target_remove(session, pid);
 		if (tries >= LATER_TRIES)
@@ -388,7 +386,8 @@ void targets_retry_later(struct session *session)
 		if (later.when_ns > now)
 			continue;
 		session->later[i--] = session->later[--session->later_count];
-		executed(session, later.pid, later.tries + 1);
+		if (executable_of(later.pid) == later.executable) /* else that is told by itself */
+			executed(session, later.pid, later.tries + 1, later.executable);
 	}
 }
 
@@ -433,7 +432,7 @@ void targets_on_event(struct session *session, const struct process_record *reco
 				  pid)) /* it may have been refused: not for what it is now */
 			tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
 		if (!session->command.traced) /* else ptrace has seen it */
-			executed(session, pid, 0);
+			executed(session, pid, 0, executable_of(pid));
 		break;
 	case PROCESS_EXIT:
 		exited(session, pid, record->process);
