@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A target that is many processes which do next to nothing: idle.py COUNT.
 
-Each is forked off, as a server's workers are, and has an event loop with 50 parked tasks, of two coroutines each, and one that wakes once a
-second. Prints "ready" when all are there; for each line their pids as JSON. They end with the parent.
+Each is forked off, as a server's workers are, and has an event loop with 50 parked tasks, of two coroutines each, and one that
+wakes once a second. Prints "ready" when all are there; for each line their pids as JSON. They end with the parent.
 """
 import asyncio
 import json

@@ -47,7 +47,6 @@ MAX_SERIES = 200        # functions: what --max-series is unless told otherwise
 FUNCTION_LINES = 85     # of a page, for one: four histograms of 19, objects, counters
 RSS_GROWTH = 1.05
 RSS_SLACK_KIB = 2048
-UNSEEN = 0.05           # of them: on a machine with too much to do probes come later still, or go to keep the budget
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 
 
@@ -207,10 +206,7 @@ def judge_farewells(findings, page, nursery):
         made = sum(count for name, count in nursery.farewells.items() if name.startswith(how))
         missing = {name: int(count) for name, count in unseen.items() if count and name.startswith(how)}
         text = f"processes, {words}, whose end was seen: {made - sum(missing.values())} of {made} {missing or ''}"
-        if how == "slow":
-            findings.add(sum(missing.values()) <= made * UNSEEN, text)
-        else:
-            findings.told(text)
+        findings.add(not missing, text) if how == "slow" else findings.told(text)
 
 
 def judge_page(findings, base, samples, last, nursery):
