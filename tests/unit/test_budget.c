@@ -158,7 +158,7 @@ Test(budget, survives_the_end_of_a_target)
 	now.cpu_ns = SECOND;
 	cr_expect_eq(budget_update(&budget, &now), BUDGET_ALL);
 	now.now_ns += STEP;
-	now.hits = 10001; /* a little more than a second's worth */
+	now.hits = 10100; /* a little more than a second's worth */
 	cr_expect_eq(budget_update(&budget, &now), BUDGET_NONE);
 	budget_switched(&budget, BUDGET_NONE, &now);
 	now.now_ns += 3 * SECOND;
@@ -230,6 +230,28 @@ Test(budget, goes_down_step_by_step)
 	now.now_ns += 60 * SECOND;
 	now.cpu_ns += 60 * SECOND;
 	cr_expect_eq(budget_update(&budget, &now), BUDGET_ALL);
+}
+
+/* A busy start has emptied the account of what hardly runs from then on: it is seen again before the hour is out, and for
+ * next to nothing of a processor. */
+Test(budget, does_not_forget_what_idles)
+{
+	const struct budget_costs costs = { .hit_ns = 5000 };
+	struct budget_reading now = {};
+	unsigned seconds = 0;
+	struct budget budget;
+
+	budget_begin(&budget, 0.01, &costs, false, &now);
+	now = (struct budget_reading){ .now_ns = STEP, .cpu_ns = STEP, .hits = 4000 };
+	cr_assert_eq(budget_update(&budget, &now), BUDGET_NONE);
+	budget_switched(&budget, BUDGET_NONE, &now);
+	while (budget_update(&budget, &now) == BUDGET_NONE) {
+		now.now_ns += SECOND;
+		now.cpu_ns += MS;
+		cr_assert_lt(++seconds, 600u);
+	}
+	/* what was overdrawn and the share of a second, at 0.02 % of a processor */
+	cr_expect_geq(seconds, 4000u * 5000 / (SECOND / 5000) - 1);
 }
 
 /* What hits took is no work of the target's own; of what was not seen nothing is known but that. */

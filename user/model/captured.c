@@ -7,7 +7,7 @@
 
 #include "python/value.h"
 
-#define CODE_ID_MAX     (1u << 24) /* as model/codes.c */
+#define CODE_ID_MAX     (1u << 24) /* far more code objects than a program has */
 #define PROCESSES_KEPT  1024
 #define WAITING_MAX     256 /* threads between the two records of one transition */
 #define NAME_CHARACTERS 255

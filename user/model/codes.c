@@ -6,15 +6,14 @@
 #include <string.h>
 
 #include "layout.h"
+#include "model/by_id.h"
 #include "python/linetable.h"
 #include "python/text.h"
 
-#define ID_MAX         (1u << 24) /* far more code objects than a program has */
 #define LINE_BYTES_MAX (LINES_PIECES_MAX * LINES_BYTES_LARGE)
 
 struct codes {
-	struct code **by_id;
-	size_t room;
+	struct by_id table;
 	struct code unknown;
 };
 
@@ -48,36 +47,27 @@ static void code_free(struct code *code)
 	}
 }
 
+/* Those of a process; without one all. */
+static bool goes(void *ctx, uint32_t id, void *value)
+{
+	const uint32_t *pid = ctx;
+	struct code *code = value;
+
+	(void)id;
+	if (pid && code->process_hint != *pid)
+		return false;
+	code_free(code);
+	return true;
+}
+
 void codes_free(struct codes *codes)
 {
 	if (!codes)
 		return;
-	for (size_t i = 0; i < codes->room; i++)
-		code_free(codes->by_id[i]);
-	free(codes->by_id);
+	by_id_filter(&codes->table, goes, NULL);
+	by_id_free(&codes->table);
 	free(codes->unknown.json);
 	free(codes);
-}
-
-static int make_room(struct codes *codes, uint32_t id)
-{
-	size_t room = codes->room ? codes->room : 256;
-	struct code **grown;
-
-	if (!id || id >= ID_MAX)
-		return -EINVAL;
-	if (id < codes->room)
-		return 0;
-	while (room <= id)
-		room *= 2;
-	grown = realloc(codes->by_id, room * sizeof(struct code *));
-	if (!grown)
-		return -ENOMEM;
-	for (size_t i = codes->room; i < room; i++)
-		grown[i] = NULL;
-	codes->by_id = grown;
-	codes->room = room;
-	return 0;
 }
 
 static uint8_t kind_of_flags(uint32_t flags)
@@ -92,10 +82,9 @@ static uint8_t kind_of_flags(uint32_t flags)
 int codes_add(struct codes *codes, const struct code_record *record)
 {
 	struct code *code;
-	int err = make_room(codes, record->code);
 
-	if (err)
-		return err;
+	if (!record->code)
+		return -EINVAL;
 	code = calloc(1, sizeof(*code));
 	if (!code)
 		return -ENOMEM;
@@ -116,14 +105,18 @@ int codes_add(struct codes *codes, const struct code_record *record)
 		code_free(code);
 		return -ENOMEM;
 	}
-	code->replaced = codes->by_id[code->id];
-	codes->by_id[code->id] = code;
+	code->replaced = by_id_get(&codes->table, code->id);
+	if (by_id_put(&codes->table, code->id, code)) {
+		code->replaced = NULL;
+		code_free(code);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
 int codes_add_lines(struct codes *codes, const struct lines_record *record, size_t data_bytes)
 {
-	struct code *code = record->code < codes->room ? codes->by_id[record->code] : NULL;
+	struct code *code = by_id_get(&codes->table, record->code);
 	size_t bytes = record->bytes;
 
 	if (!code || bytes > data_bytes || record->offset > code->line_bytes)
@@ -139,19 +132,14 @@ int codes_add_lines(struct codes *codes, const struct lines_record *record, size
 
 void codes_forget(struct codes *codes, uint32_t pid)
 {
-	for (size_t id = 0; id < codes->room; id++) {
-		if (!codes->by_id[id] || codes->by_id[id]->process_hint != pid)
-			continue;
-		code_free(codes->by_id[id]);
-		codes->by_id[id] = NULL;
-	}
+	by_id_filter(&codes->table, goes, &pid);
 }
 
 struct code *codes_find(struct codes *codes, uint32_t id)
 {
-	if (id < codes->room && codes->by_id[id])
-		return codes->by_id[id];
-	return &codes->unknown;
+	struct code *code = by_id_get(&codes->table, id);
+
+	return code ? code : &codes->unknown;
 }
 
 uint32_t code_line(struct code *code, uint32_t instruction)

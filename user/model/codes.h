@@ -34,7 +34,7 @@ int codes_new(struct codes **out); /* -ENOMEM */
 void codes_free(struct codes *codes);
 
 /* Enters a code_record, or the piece of a line table. The record's sizes have been checked.
- * -ENOMEM; -EINVAL an id out of any proportion. */
+ * -ENOMEM; -EINVAL: the id of none. */
 int codes_add(struct codes *codes, const struct code_record *record);
 int codes_add_lines(struct codes *codes, const struct lines_record *record, size_t data_bytes);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/by_id.h"
+
 /* What BPF keeps has buckets of 32 bits, which may wrap in the life of a process: what is added to a series is
  * what has come since the last reading, group by group. */
 struct reading {
@@ -42,8 +44,7 @@ struct exporter {
 	void *tree; /* of struct function, by tsearch(); owned by `functions` */
 	struct function **functions;
 	size_t count, room;
-	struct code **codes; /* by id */
-	uint32_t code_end;
+	struct by_id codes;
 	struct code unplaced; /* id 0 */
 	struct exporter_gc *gc;
 	size_t gc_count;
@@ -73,20 +74,40 @@ static void function_free(struct function *function)
 	free(function);
 }
 
+struct going {
+	uint32_t pid;
+	void (*each)(void *ctx, uint32_t code);
+	void *ctx;
+};
+
+/* Those of a process that goes, if one is given. */
+static bool code_goes(void *ctx, uint32_t id, void *value)
+{
+	const struct going *going = ctx;
+	struct code *code = value;
+
+	if (going && code->pid != going->pid)
+		return false;
+	if (going && going->each)
+		going->each(going->ctx, id);
+	code->function->codes--;
+	free(code);
+	return true;
+}
+
 void exporter_free(struct exporter *exporter)
 {
 	if (!exporter)
 		return;
+	by_id_filter(&exporter->codes, code_goes, NULL);
+	by_id_free(&exporter->codes);
 	tdestroy(exporter->tree, keep);
 	for (size_t i = 0; i < exporter->count; i++)
 		function_free(exporter->functions[i]);
-	for (uint32_t id = 0; id < exporter->code_end; id++)
-		free(exporter->codes[id]);
 	for (size_t i = 0; i < exporter->gc_count; i++)
 		free((char *)exporter->gc[i].service);
 	free(exporter->gc);
 	free(exporter->functions);
-	free(exporter->codes);
 	free(exporter);
 }
 
@@ -164,77 +185,64 @@ static struct function *function_of(struct exporter *exporter, const char *servi
 
 /* --- code objects --- */
 
-static int make_room(struct exporter *exporter, uint32_t id)
-{
-	uint32_t end = exporter->code_end ? exporter->code_end : 1024;
-	struct code **grown;
-
-	while (end <= id)
-		end *= 2;
-	if (end == exporter->code_end)
-		return 0;
-	grown = reallocarray(exporter->codes, end, sizeof(struct code *));
-	if (!grown)
-		return -ENOMEM;
-	memset(grown + exporter->code_end, 0, (end - exporter->code_end) * sizeof(struct code *));
-	exporter->codes = grown;
-	exporter->code_end = end;
-	return 0;
-}
-
 int exporter_add(struct exporter *exporter, uint32_t id, uint32_t pid, const char *service,
 		 uint8_t kind, const char *file, const char *qualname, uint64_t now_ns)
 {
 	struct function *function;
-	struct code *code;
+	struct code *code, *before;
 
-	if (!id || id >= EXPORTER_CODES_MAX || kind == KIND_NONE || kind >= KIND_COUNT)
+	if (!id || kind == KIND_NONE || kind >= KIND_COUNT)
 		return -EINVAL;
-	if (make_room(exporter, id))
-		return -ENOMEM;
 	function = function_of(exporter, service, kind, file, qualname, now_ns);
 	code = calloc(1, sizeof(*code));
-	if (!function || !code) {
+	before = by_id_get(&exporter->codes, id);
+	if (!function || !code || by_id_put(&exporter->codes, id, code)) {
 		free(code);
 		return -ENOMEM;
 	}
-	if (exporter->codes[id])
-		exporter->codes[id]->function->codes--;
-	free(exporter->codes[id]);
+	if (before)
+		before->function->codes--;
+	free(before);
 	code->function = function;
 	code->pid = pid;
 	function->codes++;
-	exporter->codes[id] = code;
 	return 0;
 }
 
 static const struct code *code_of(const struct exporter *exporter, uint32_t id)
 {
-	return id < exporter->code_end ? exporter->codes[id] : NULL;
+	return by_id_get(&exporter->codes, id);
+}
+
+struct telling {
+	uint32_t pid;
+	void (*each)(void *ctx, uint32_t code, uint32_t pid);
+	void *ctx;
+};
+
+static void tell_code(void *ctx, uint32_t id, void *value)
+{
+	const struct telling *telling = ctx;
+	const struct code *code = value;
+
+	if (!telling->pid || code->pid == telling->pid)
+		telling->each(telling->ctx, id, code->pid);
 }
 
 void exporter_each_code(const struct exporter *exporter, uint32_t pid,
 			void (*each)(void *ctx, uint32_t code, uint32_t pid), void *ctx)
 {
-	for (uint32_t id = 0; id < exporter->code_end; id++)
-		if (exporter->codes[id] && (!pid || exporter->codes[id]->pid == pid))
-			each(ctx, id, exporter->codes[id]->pid);
+	struct telling telling = { .pid = pid, .each = each, .ctx = ctx };
+
+	by_id_each(&exporter->codes, tell_code, &telling);
 }
 
 void exporter_remove(struct exporter *exporter, uint32_t pid,
 		     void (*each)(void *ctx, uint32_t code), void *ctx)
 {
-	for (uint32_t id = 0; id < exporter->code_end; id++) {
-		struct code *code = exporter->codes[id];
+	struct going going = { .pid = pid, .each = each, .ctx = ctx };
 
-		if (!code || code->pid != pid)
-			continue;
-		if (each)
-			each(ctx, id);
-		code->function->codes--;
-		free(code);
-		exporter->codes[id] = NULL;
-	}
+	by_id_filter(&exporter->codes, code_goes, &going);
 }
 
 /* --- readings --- */

@@ -28,8 +28,7 @@ enum exporter_metric {
 	EXPORTER_METRICS = 4,
 };
 
-#define EXPORTER_OTHER     "other"
-#define EXPORTER_CODES_MAX (1u << 20) /* ids above are nobody's: of a bad record */
+#define EXPORTER_OTHER "other"
 
 /* Counters of one series. */
 struct exporter_counts {

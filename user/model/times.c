@@ -13,7 +13,7 @@
  * generator's own, which BPF, that sees the frames, tells apart.
  */
 
-#define CODE_ID_MAX (1u << 24) /* as model/codes.c */
+#define CODE_ID_MAX (1u << 24) /* far more code objects than a program has */
 #define CODE_ROOM   256        /* at first */
 
 struct of_code {

@@ -7,7 +7,8 @@
 #define STEPPED_FACTOR  2
 #define TRAP_NS_UNKNOWN 5000 /* more than any machine we know takes */
 
-#define SECOND_NS 1e9 /* of processor time: the account holds its share at most */
+#define IDLE_PART (1.0 / 50) /* of a processor: with a share of 1 % that is 0.02 % of one */
+#define SECOND_NS 1e9        /* of processor time: the account holds its share at most */
 /* What hits took is worked out of a price that may be a third too high: the rest is never less than this. */
 #define WORK_MIN  (1.0 / 8)
 
@@ -59,9 +60,10 @@ static double settle(struct budget *budget, const struct budget_reading *reading
 		(double)(reading->stepped - budget->stepped) * (double)budget->costs.stepped_ns;
 	double cpu =
 		reading->cpu_ns > budget->cpu_ns ? (double)(reading->cpu_ns - budget->cpu_ns) : 0;
+	double idle = (double)(reading->now_ns - budget->now_ns) * IDLE_PART;
 	double work = cpu - cost;
 
-	budget->credit_ns += budget->share * (work > 0 ? work : 0) - cost;
+	budget->credit_ns += budget->share * (work > idle ? work : idle) - cost;
 	if (budget->credit_ns > credit_max(budget))
 		budget->credit_ns = credit_max(budget);
 	budget->time_ns[level] += reading->now_ns - budget->now_ns;

@@ -13,7 +13,9 @@
  * When it is empty only the probes of outermost steps stay, if there is such a stage and it can be afforded;
  * else all come off. They come back when the account is full: when it holds the share of one second, or what
  * hits cost last time while probes were told to go, if this is more. What is not spent does not pile up
- * further, so that a target that turns hot is noticed within a second.
+ * further, so that a target that turns hot is noticed within a second. What hardly uses the processor is
+ * treated as if it used a fiftieth of it: its account would stay empty for hours after a busy start, and all
+ * that it could cost is next to nothing.
  *
  * Where outermost steps alone are too much as well, both kinds of windows take turns, so that of inner ones
  * something is known, too.

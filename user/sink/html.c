@@ -9,7 +9,7 @@
 #include "sink/html_internal.h"
 #include "sink/page_text.h"
 
-#define CODE_ID_MAX (1u << 24) /* as model/codes.c */
+#define CODE_ID_MAX (1u << 24) /* far more code objects than a program has */
 
 static struct html *html_of(struct sink *sink)
 {

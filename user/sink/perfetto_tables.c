@@ -8,7 +8,7 @@
 
 #define SLOTS_FIRST 256        /* a power of two; doubled when chains get longer than one */
 #define TRACK_SLOTS 4096       /* threads are few: that table is not grown */
-#define CODE_MAX    (1u << 24) /* as model/codes.c has it */
+#define CODE_MAX    (1u << 24) /* far more code objects than a program has */
 
 static void *no_memory(struct perfetto *perfetto)
 {
