@@ -40,6 +40,15 @@ void buffer_put(struct buffer *buffer, const char *bytes, size_t size)
 	buffer->text[buffer->size] = 0;
 }
 
+void buffer_repeat(struct buffer *buffer, size_t from, size_t size)
+{
+	if (!reserve(buffer, size))
+		return;
+	memcpy(buffer->text + buffer->size, buffer->text + from, size);
+	buffer->size += size;
+	buffer->text[buffer->size] = 0;
+}
+
 void buffer_puts(struct buffer *buffer, const char *text)
 {
 	buffer_put(buffer, text, strlen(text));

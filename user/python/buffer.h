@@ -17,6 +17,8 @@ struct buffer {
 
 void buffer_put(struct buffer *buffer, const char *bytes, size_t size);
 void buffer_puts(struct buffer *buffer, const char *text);
+/* Once more what it has at `from`: so many bytes that were put before. */
+void buffer_repeat(struct buffer *buffer, size_t from, size_t size);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void buffer_put_point(struct buffer *buffer, uint32_t point); /* one code point as UTF-8 */

@@ -144,27 +144,41 @@ static void put_label(struct buffer *out, const char *name, const char *value, b
 	buffer_puts(out, "\"");
 }
 
-/* The labels and, in a bucket, its bound: `le` is NULL elsewhere. */
-static void put_labels(struct buffer *out, const struct exposition_labels *labels, const char *le)
+static bool put_label_list(struct buffer *out, const struct exposition_labels *labels)
 {
 	bool first = true;
 
 	for (size_t i = 0; labels && i < labels->count; i++)
 		put_label(out, labels->at[i].name, labels->at[i].value, &first);
-	if (le)
-		put_label(out, "le", le, &first);
-	if (!first)
+	return !first;
+}
+
+static void put_labels(struct buffer *out, const struct exposition_labels *labels)
+{
+	if (put_label_list(out, labels))
 		buffer_puts(out, "}");
+}
+
+static void put_sample_name(struct exposition *exposition, const char *suffix)
+{
+	buffer_puts(exposition->out, exposition->family->name);
+	buffer_puts(exposition->out, suffix);
 }
 
 /* A sample up to its value. */
 static void put_sample(struct exposition *exposition, const char *suffix,
-		       const struct exposition_labels *labels, const char *le)
+		       const struct exposition_labels *labels)
 {
-	buffer_puts(exposition->out, exposition->family->name);
-	buffer_puts(exposition->out, suffix);
-	put_labels(exposition->out, labels, le);
+	put_sample_name(exposition, suffix);
+	put_labels(exposition->out, labels);
 	buffer_puts(exposition->out, " ");
+}
+
+/* A bucket up to its bound. */
+static void put_bucket(struct exposition *exposition, const struct exposition_labels *labels)
+{
+	put_sample_name(exposition, "_bucket");
+	buffer_puts(exposition->out, put_label_list(exposition->out, labels) ? ",le=\"" : "{le=\"");
 }
 
 static void put_created(struct exposition *exposition, const struct exposition_labels *labels,
@@ -172,7 +186,7 @@ static void put_created(struct exposition *exposition, const struct exposition_l
 {
 	if (exposition->format != EXPOSITION_OPENMETRICS || !created_ns)
 		return;
-	put_sample(exposition, "_created", labels, NULL);
+	put_sample(exposition, "_created", labels);
 	put_seconds(exposition->out, created_ns);
 	buffer_puts(exposition->out, "\n");
 }
@@ -203,7 +217,7 @@ static void put_exemplar(struct exposition *exposition, const struct exposition_
 		return;
 	buffer_puts(exposition->out, " # ");
 	if (exemplar->labels.count)
-		put_labels(exposition->out, &exemplar->labels, NULL);
+		put_labels(exposition->out, &exemplar->labels);
 	else
 		buffer_puts(exposition->out, "{}");
 	buffer_puts(exposition->out, " ");
@@ -256,7 +270,7 @@ void exposition_counter(struct exposition *exposition, const struct exposition_l
 {
 	const char *unit = exposition->family->unit;
 
-	put_sample(exposition, "_total", labels, NULL);
+	put_sample(exposition, "_total", labels);
 	if (unit && !strcmp(unit, "seconds"))
 		put_seconds(exposition->out, value);
 	else
@@ -269,7 +283,7 @@ void exposition_counter(struct exposition *exposition, const struct exposition_l
 void exposition_gauge(struct exposition *exposition, const struct exposition_labels *labels,
 		      double value)
 {
-	put_sample(exposition, "", labels, NULL);
+	put_sample(exposition, "", labels);
 	put_double(exposition->out, value);
 	buffer_puts(exposition->out, "\n");
 }
@@ -278,22 +292,28 @@ void exposition_histogram(struct exposition *exposition, const struct exposition
 			  const struct exposition_histogram *histogram, uint64_t created_ns)
 {
 	struct buffer *out = exposition->out;
+	size_t begin = out->size, size;
 
+	put_bucket(exposition, labels);
+	size = out->size - begin;
 	for (size_t i = 0; i <= histogram->bounds; i++) {
 		char le[EXPOSITION_SECONDS_BYTES] = "+Inf";
 
 		if (i < histogram->bounds)
 			exposition_seconds(histogram->bounds_ns[i], le);
-		put_sample(exposition, "_bucket", labels, le);
+		if (i) /* most of a page is this, said again and again */
+			buffer_repeat(out, begin, size);
+		buffer_puts(out, le);
+		buffer_puts(out, "\"} ");
 		put_count(out, histogram->cumulative[i]);
 		if (histogram->exemplars)
 			put_exemplar(exposition, histogram->exemplars[i]);
 		buffer_puts(out, "\n");
 	}
-	put_sample(exposition, "_sum", labels, NULL);
+	put_sample(exposition, "_sum", labels);
 	put_seconds(out, histogram->sum_ns);
 	buffer_puts(out, "\n");
-	put_sample(exposition, "_count", labels, NULL);
+	put_sample(exposition, "_count", labels);
 	put_count(out, histogram->cumulative[histogram->bounds]);
 	buffer_puts(out, "\n");
 	put_created(exposition, labels, created_ns);
