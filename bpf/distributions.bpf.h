@@ -88,9 +88,9 @@ static __always_inline void add_counts(struct distributions *entry, const struct
 	entry->slow_at_ns = times->now;
 }
 
-/* By the id of a code object, as the distributions: every transition that could have entered them. Read by
- * the user side through mmap. */
-u64 transition_counts[DISTRIBUTIONS_MAX] = {};
+/* By the id of a code object, as the distributions: every transition that could have entered them, counted once it
+ * has. Read by the user side through mmap. Live ones may share a slot. */
+u64 transition_counts[TRANSITION_SLOTS] = {};
 
 static __noinline void distribute(u32 code, const struct times *times)
 {
@@ -100,10 +100,6 @@ static __noinline void distribute(u32 code, const struct times *times)
 	if (!times)
 		return;
 	entry = distributions_of(&key);
-	if (key && key < DISTRIBUTIONS_MAX)
-		transition_counts[key & (DISTRIBUTIONS_MAX - 1)]++;
-	else if (!key)
-		__sync_fetch_and_add(&transition_counts[0], 1);
 	if (!entry)
 		return;
 	if (settings.distributions_live) /* nobody else asks */
@@ -113,6 +109,8 @@ static __noinline void distribute(u32 code, const struct times *times)
 	add_time(&entry->metric[METRIC_SUSPENDED], times->suspended_ns, !key);
 	add_time(&entry->metric[METRIC_START], times->start_ns, !key);
 	add_time(&entry->metric[METRIC_LIFETIME], times->lifetime_ns, !key);
+	add_count(&transition_counts[key & (TRANSITION_SLOTS - 1)],
+		  settings.distributions_live || !key);
 }
 
 #endif

@@ -57,7 +57,9 @@ struct distributions {
 /* Code objects with distributions of their own: those with ids below this. All others share the first. A
  * session that runs for long (distributions_live) keeps those of so many code objects alive instead. */
 #define DISTRIBUTIONS_MAX      4096
-#define DISTRIBUTIONS_LIVE_MAX 8192 /* of 6 KB each, as they come */
+#define DISTRIBUTIONS_LIVE_MAX 32768 /* of 6 KB each, as they come */
+/* Of counts that say whether one has changed, by the lower bits of the id. */
+#define TRANSITION_SLOTS       65536
 
 /* The bucket of a duration, 0 to HISTOGRAM_BUCKETS - 1. */
 static __always_inline __u32 histogram_bucket(__u64 ns)

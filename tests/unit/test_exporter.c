@@ -386,6 +386,22 @@ Test(exporter, keeps_the_last_slow_step)
 	end(exporter, &page);
 }
 
+Test(exporter, knows_news)
+{
+	struct exporter *exporter = begin(5);
+
+	cr_expect_not(exporter_is_news(exporter, 1, 7), "nobody has added it");
+	add(exporter, 1, 1, "shop", "f");
+	add(exporter, 2, 1, "shop", "g");
+	cr_expect_not(exporter_is_news(exporter, 1, 0), "nothing has happened");
+	cr_expect(exporter_is_news(exporter, 1, 7));
+	cr_expect_not(exporter_is_news(exporter, 1, 7));
+	cr_expect(exporter_is_news(exporter, 2, 7), "each for itself");
+	cr_expect(exporter_is_news(exporter, 1, 3),
+		  "a slot that others use, too, may have wrapped");
+	exporter_free(exporter);
+}
+
 Test(exporter, refuses_nonsense)
 {
 	struct exporter *exporter = begin(5);

@@ -118,7 +118,7 @@ void export_free_processes(struct export_run *export);
 
 /* The page; takes the lock. 0, -ENOMEM. */
 int export_page(struct export_run *export, enum exposition_format format, struct buffer *body);
-/* What code objects have counted since the last time is taken in; with the lock held. */
+/* What a code object has counted since the last time is taken in, if it has; with the lock held. */
 void export_read_code(struct export_run *export, uint32_t code, const struct unseen_scale *scale);
 
 /* --- export_memory.c --- */

@@ -17,6 +17,10 @@ void export_read_code(struct export_run *export, uint32_t code, const struct uns
 {
 	struct distributions now;
 
+	/* told before what has been counted is read: what comes in between is news the next time */
+	if (code && !exporter_is_news(export->exporter, code,
+				      session_transitions(export->run.session, code)))
+		return;
 	if (!session_distributions(export->run.session, code, &now))
 		exporter_read(export->exporter, code, &now, scale);
 }

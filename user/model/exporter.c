@@ -34,7 +34,8 @@ struct function {
 struct code {
 	struct function *function; /* NULL: no such code */
 	uint32_t pid;
-	double outermost; /* the share of its steps that are outermost ones */
+	double outermost;     /* the share of its steps that are outermost ones */
+	uint64_t transitions; /* exporter_is_news() */
 	struct reading last;
 };
 
@@ -345,6 +346,16 @@ void exporter_read(struct exporter *exporter, uint32_t id, const struct distribu
 	}
 	if (code && code->function)
 		read_code(exporter, code, now, scale);
+}
+
+bool exporter_is_news(struct exporter *exporter, uint32_t id, uint64_t transitions)
+{
+	struct code *code = by_id_get(&exporter->codes, id);
+	bool news = code && code->transitions != transitions;
+
+	if (news)
+		code->transitions = transitions;
+	return news;
 }
 
 /* --- objects --- */

@@ -73,6 +73,9 @@ int exporter_add(struct exporter *exporter, uint32_t id, uint32_t pid, const cha
 void exporter_read(struct exporter *exporter, uint32_t id, const struct distributions *now,
 		   const struct unseen_scale *scale);
 
+/* Is this count of transitions another one than when this was asked last? False for what nobody has added. */
+bool exporter_is_news(struct exporter *exporter, uint32_t id, uint64_t transitions);
+
 /* Its objects now. exporter_begin_objects() empties all. */
 void exporter_begin_objects(struct exporter *exporter);
 void exporter_set_objects(struct exporter *exporter, uint32_t id,

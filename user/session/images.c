@@ -80,6 +80,12 @@ static int analyse(struct images *images, struct image_file *image, char *why)
 	if (err == -ENOTSUP)
 		name_version(image, reason);
 	images->refusal = refusal_of_flaw(image->interpreter.flaw);
+	if (images->only &&
+	    strcmp(images->only->interpreter.build_id, image->interpreter.build_id) != 0) {
+		snprintf(why, IMAGE_WHY_MAX, "%.200s: not the interpreter that was asked for",
+			 image->path);
+		return -ENOENT;
+	}
 	if (!err)
 		image->same = find_same(images, image);
 	if (!err && image->same) {

@@ -280,9 +280,10 @@ uint64_t session_transitions(const struct session *session, uint32_t code)
 {
 	const struct genscope_bpf__bss *bss = session->skeleton->bss;
 
-	if (code >= sizeof(bss->transition_counts) / sizeof(bss->transition_counts[0]))
+	if (!session->options.distributions_live && code >= DISTRIBUTIONS_MAX)
 		return 0;
-	return __atomic_load_n(&bss->transition_counts[code], __ATOMIC_RELAXED);
+	return __atomic_load_n(&bss->transition_counts[code & (TRANSITION_SLOTS - 1)],
+			       __ATOMIC_RELAXED);
 }
 
 /* Hits at which the kernel did not run the program at all. */

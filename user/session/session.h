@@ -109,7 +109,8 @@ void session_set_verdict(struct session *session, uint64_t process, uint64_t add
 int session_distributions(const struct session *session, uint32_t code, struct distributions *out);
 void session_forget_distributions(struct session *session, uint32_t code);
 /* How many transitions they come from, also those that ended nothing: births, first steps, frees. No system
- * call: a look at this says whether the times have changed. 0 for ids without an entry of their own. */
+ * call: a look at this says whether the times have changed. 0 for ids without an entry of their own. With
+ * distributions_live another one may be counted with it: a change may be the other's. */
 uint64_t session_transitions(const struct session *session, uint32_t code);
 
 struct session_stats {

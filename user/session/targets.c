@@ -180,6 +180,7 @@ int session_attach_image(struct session *session, struct image_file *image, char
 
 	if (session->options.own_probes) {
 		session->only = image;
+		session->images.only = image;
 		return session_attach_all(session, NULL, why);
 	}
 	err = attach_image(session, image, -1, why);
