@@ -185,10 +185,11 @@ check-run:
 	@failed=; for suite in unit layouts http contrib $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
 	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
 
+# Each test is a process of its own: without -no-pie each would relocate what the sanitizers have told the linker.
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
+	$(Q)$(CC) -no-pie $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
 
 # Some tests wait for most of their time.
 UNIT_JOBS := $(shell echo $$((2 * $$(nproc))))

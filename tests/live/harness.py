@@ -42,8 +42,8 @@ class Run:
 class Context:
     """What every test gets."""
 
-    def __init__(self, genscope, wanted, interps):
-        self.genscope, self.wanted, self.interps = genscope, wanted, interps
+    def __init__(self, genscope, wanted, interps, everything=False):
+        self.genscope, self.wanted, self.interps, self.everything = genscope, wanted, interps, everything
 
     @property
     def one(self):

@@ -87,7 +87,7 @@ def run_all(args):
     with interps.Homes(found) as homes:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: end_at_once(homes))
-        ctx = harness.Context(os.path.abspath(args.genscope), matcher(args.k), found)
+        ctx = harness.Context(os.path.abspath(args.genscope), matcher(args.k), found, args.everything)
         with ThreadPoolExecutor(args.j) as pool:
             list(pool.map(lambda chain: [run_job(tally, job, ctx) for job in chain], suites.chains(ctx, found, args.everything)))
     return tally.close()

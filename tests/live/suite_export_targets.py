@@ -12,7 +12,7 @@ import metrics
 from harness import Skip, check, ended, equal, guard
 from metrics import Exporter, Page
 from procs import Process, Target
-from suite_export import must_count, must_hold, sound
+from suite_export import must_hold, sound, told
 
 ROUNDS = 8
 WORKERS = 4
@@ -93,9 +93,8 @@ def versions(ctx):
             words += ["-p", target.ready(), "--label", f"on-{interp.version}=*python{interp.version} */exported.py*"]
         exporter = stack.enter_context(Exporter(ctx.genscope, "--max-overhead", "0", *words))
         truths = [truth_of(target, "go\n") for target in targets]
-        page = exporter.scrape()
         for truth, interp in zip(truths, interps):
-            must_count(page, truth, f"on-{interp.version}")
+            page = told(exporter, truth, f"on-{interp.version}")
             must_hold(page, truth, f"on-{interp.version}")
         sound(page)
         statuses(page, traced=len(interps))
@@ -119,8 +118,7 @@ def family(ctx):
             workers = [hire(master) for _ in range(WORKERS)]
             exporter.until("the workers", lambda page: page.sum("genscope_targets", status="traced") == 1 + WORKERS)
             truths = [truth_of(master, f"work {one}\n") for one in [*workers, pid]]
-            page = exporter.scrape()
-            must_count(page, add_up(truths, 1 + WORKERS), "family")
+            page = told(exporter, add_up(truths, 1 + WORKERS), "family")
             must_hold(page, add_up(truths, 1 + WORKERS), "family")
             master.say(f"kill {workers[0]}\n")
             master.await_line(master.out_queue, "gone", 20)
@@ -129,8 +127,7 @@ def family(ctx):
             follower = hire(master)
             exporter.until("the next", lambda page: page.sum("genscope_targets", status="traced") == 1 + WORKERS)
             truths.append(truth_of(master, f"work {follower}\n"))
-            page = exporter.scrape()
-            must_count(page, add_up(truths, 1 + WORKERS), "family")
+            page = told(exporter, add_up(truths, 1 + WORKERS), "family")
             must_hold(page, add_up(truths, 2 + WORKERS), "family")  # it was born with its master's objects, too
             sound(page)
             master.say("end\n")
@@ -148,8 +145,7 @@ def container(ctx):
         equal("its pid, by its own word", "ready 1", target.await_line(target.out_queue, "ready", 30).strip())
         with Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0", "--label", "boxed=*exported.py*") as exporter:
             truth = truth_of(target, "go\n")
-            page = exporter.scrape()
-            must_count(page, truth, "boxed")
+            page = told(exporter, truth, "boxed")
             must_hold(page, truth, "boxed")
             sound(page)
             statuses(page, traced=1)
@@ -240,8 +236,7 @@ def refused(ctx):
         other.say()
         exporter.until("it to be no Python", lambda page: page.sum("genscope_targets", status="unsupported_version") == 2)
         truth = truth_of(good, "go\n")
-        page = exporter.scrape()
-        must_count(page, truth)
+        page = told(exporter, truth)
         must_hold(page, truth)
         sound(page)
         for process in (early, late):
@@ -293,9 +288,8 @@ def replaced(ctx):
             ended(exporter, 20, "genscope")
         with Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0", "--label", "mine=*exported.py*") as exporter:
             truth = truth_of(target, "go\n")
-            page = exporter.scrape()
+            page = told(exporter, truth)
             statuses(page, traced=1)
-            must_count(page, truth)
             must_hold(page, truth)
             sound(page)
 
@@ -314,8 +308,7 @@ def replaced_later(ctx):
             worker = hire(master)
             exporter.until("the worker", lambda page: page.sum("genscope_targets", status="traced") == 2)
             truths = [truth_of(master, f"work {one}\n") for one in (worker, pid)]
-            page = exporter.scrape()
-            must_count(page, add_up(truths, 2), "family")
+            page = told(exporter, add_up(truths, 2), "family")
             must_hold(page, add_up(truths, 2), "family")
             sound(page)
             master.say("end\n")

@@ -72,7 +72,7 @@ def seen(ctx, churn, *options):
 
 def churning(ctx, interp):
     """Eight threads create and drop objects: nothing invented, nothing stable lost, little unreadable."""
-    runs = RUNS_OF_ONE if interp is ctx.one else RUNS
+    runs = RUNS_OF_ONE if ctx.everything and interp is ctx.one else RUNS
     unreadable = objects = changing = 0
     lost = []
     with Churn(interp, "churn") as churn:

@@ -202,6 +202,7 @@ def reasons(ctx, interp):
 
 def check_collections(pairs, collected):
     check(pairs, "no step that collects was told")
+    apart = []
     for step, line in pairs:
         begun, end = step["around"]
         here = [each for each in collected if begun <= each[0] and each[1] <= end]
@@ -210,9 +211,12 @@ def check_collections(pairs, collected):
         equal("collections told", [(here[0][2], here[0][3], 1)],
               [(each["generation"], each["collected"], each["count"]) for each in got])
         own = here[0][1] - here[0][0]
-        # the program's callbacks are called outside of the two probes, or between them, as the version has it
-        check(abs(got[0]["ns"] - own) <= max(own * 0.1, 2 * MS), f"{got[0]['ns']} ns, by its own clock {own}")
+        apart.append((abs(got[0]["ns"] - own) / max(own * 0.1, 2 * MS), got[0]["ns"], own))
         equal("gc_ns", got[0]["ns"], line["gc_ns"])
+    # the program's callbacks are called outside of the two probes, or between them, as the version has it; and whoever is
+    # taken off its processor between a probe and a callback sees two different times
+    ratio, told, own = sorted(apart)[len(apart) // 2]
+    check(ratio <= 1, f"{told} ns, by its own clock {own}; all: {apart}")
 
 
 def running(ctx, interp):

@@ -72,9 +72,11 @@ def chains(ctx, interps, everything):
     """
     chosen = interps if everything else representatives(interps)
     outer = interps if everything else ends(chosen)
+    found = []
     for interp in interps:
         groups = PER_BUILD + (PER_VERSION if interp in chosen else ()) + (PER_END if interp in outer else ())
         chain = [Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp)) for name, run in groups]
         if interp is ctx.one:
             chain += [Job(interp.label, name, run) for name, run in ONCE]
-        yield chain
+        found.append(chain)
+    return sorted(found, key=len, reverse=True)  # the short ones fill what is left at the end

@@ -562,28 +562,27 @@ Test(heap, leaves_a_list_that_is_broken)
 	cpython_close(&python);
 }
 
+/* A reader waits for what looks wrong to become right: each list of each version has one of the four wrongs. */
 Test(heap, refuses_lists_that_are_not_where_they_should_be)
 {
 	for (size_t v = 0; v < image_version_count; v++) {
 		for (unsigned int list = 0; list < LISTS_OF_IMAGE; list++) {
-			for (int change = 0; change < 4; change++) {
-				struct cpython python;
-				struct reading reading = { .python = &python };
-				uint64_t head;
+			unsigned change = ((unsigned)v + list) % 4;
+			struct cpython python;
+			struct reading reading = { .python = &python };
+			uint64_t head;
 
-				cpython_open(&python, &image_versions[v], CACHE_SIZE);
-				head = cpython_head(&python, 0, list);
-				if (change & 2)
-					add(&python, head);
-				put64(head + (change & 1 ? GC_HEAD_PREVIOUS : 0),
-				      change & 2 ? head : 0);
-				read_heap(&reading);
-				cr_expect_eq(reading.err, -ENOTSUP, "%s, list %u, %d: %d",
-					     python.version->name, list, change, reading.err);
-				cr_expect_neq(reading.why[0], 0);
-				cr_expect_null(reading.found.at);
-				cpython_close(&python);
-			}
+			cpython_open(&python, &image_versions[v], CACHE_SIZE);
+			head = cpython_head(&python, 0, list);
+			if (change & 2)
+				add(&python, head);
+			put64(head + (change & 1 ? GC_HEAD_PREVIOUS : 0), change & 2 ? head : 0);
+			read_heap(&reading);
+			cr_expect_eq(reading.err, -ENOTSUP, "%s, list %u, %u: %d",
+				     python.version->name, list, change, reading.err);
+			cr_expect_neq(reading.why[0], 0);
+			cr_expect_null(reading.found.at);
+			cpython_close(&python);
 		}
 	}
 }

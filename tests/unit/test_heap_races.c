@@ -23,7 +23,7 @@
 #define COME_AND_GO 600 /* whose addresses are used again and again */
 #define ALL         (STAY + COME_AND_GO)
 #define STRIDE      256
-#define ROUNDS      80
+#define ROUNDS      40
 #define WORK        40
 #define LOOKS       (ROUNDS * 3)
 /* Of the looks, in how many a list may be given up. That is told, never silent, and how often it happens is the

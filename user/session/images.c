@@ -84,7 +84,7 @@ static int analyse(struct images *images, struct image_file *image, char *why)
 	    strcmp(images->only->interpreter.build_id, image->interpreter.build_id) != 0) {
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: not the interpreter that was asked for",
 			 image->path);
-		return -ENOENT;
+		return -EXDEV;
 	}
 	if (!err)
 		image->same = find_same(images, image);

@@ -39,7 +39,7 @@ struct images {
 	struct image_file *at[IMAGES_MAX];
 	size_t count;
 	bool without_sites; /* who only reads memory needs none: that half of the analysis is left out */
-	/* nothing else is wanted than this one and its copies: others are none (-ENOENT), and not kept; NULL: all */
+	/* nothing else is wanted than this one and its copies: others are not kept (-EXDEV); NULL: all */
 	const struct image_file *only;
 	enum refusal refusal; /* of the last images_of_process() or images_add() that failed */
 };

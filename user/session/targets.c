@@ -349,6 +349,12 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 		target_add(session, pid);
 		return;
 	}
+	if (err == -EXDEV) { /* a Python, and not the one that was asked for */
+		remember_stranger(session, executable);
+		detach_process(session, pid);
+		target_remove(session, pid);
+		return;
+	}
 	if (err == -ENOENT) { /* not a Python, or its library is not mapped yet */
 		try_later(session, pid, tries, executable);
 		if (tries + 1 >= LATER_TRIES)
