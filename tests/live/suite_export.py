@@ -10,7 +10,7 @@ import time
 import metrics
 from harness import check, ended, equal, guard
 from metrics import Exporter, Page
-from procs import Target
+from procs import Target, Timeout
 from prometheus import Prometheus, free_port
 
 ROUNDS = 20
