@@ -41,19 +41,21 @@ static void place(struct by_id *table, uint32_t id, void *value)
 
 static int resize(struct by_id *table, size_t room)
 {
-	struct by_id other = { .ids = calloc(room, sizeof(*other.ids)),
-			       .values = calloc(room, sizeof(void *)),
-			       .room = room };
+	const struct by_id before = *table;
+	uint32_t *ids = calloc(room, sizeof(*ids));
+	void **values = calloc(room, sizeof(void *));
 
-	if (!other.ids || !other.values) {
-		by_id_free(&other);
+	if (!ids || !values) {
+		free(ids);
+		free(values);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < table->room; i++)
-		if (table->values[i])
-			place(&other, table->ids[i], table->values[i]);
-	by_id_free(table);
-	*table = other;
+	*table = (struct by_id){ .ids = ids, .values = values, .room = room };
+	for (size_t i = 0; i < before.room; i++)
+		if (before.values[i])
+			place(table, before.ids[i], before.values[i]);
+	free(before.ids);
+	free(before.values);
 	return 0;
 }
 
