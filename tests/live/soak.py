@@ -47,6 +47,7 @@ MAX_SERIES = 200        # functions: what --max-series is unless told otherwise
 FUNCTION_LINES = 85     # of a page, for one: four histograms of 19, objects, counters
 RSS_GROWTH = 1.05
 RSS_SLACK_KIB = 2048
+UNSEEN = 0.01           # of them: an end may fall into the moment in which probes are exchanged to keep the budget
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 
 
@@ -206,7 +207,10 @@ def judge_farewells(findings, page, nursery):
         made = sum(count for name, count in nursery.farewells.items() if name.startswith(how))
         missing = {name: int(count) for name, count in unseen.items() if count and name.startswith(how)}
         text = f"processes, {words}, whose end was seen: {made - sum(missing.values())} of {made} {missing or ''}"
-        findings.add(not missing, text) if how == "slow" else findings.told(text)
+        if how == "slow":
+            findings.add(sum(missing.values()) <= made * UNSEEN, text)
+        else:
+            findings.told(text)
 
 
 def judge_page(findings, base, samples, last, nursery):
