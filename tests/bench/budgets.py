@@ -24,15 +24,11 @@ def measure(genscope, binary, root, pairs):
     return {"budgets": row, "noise": windows.noise(plain)}
 
 
-def told(figures):
-    return f"{figures['median']:.2f} ({figures['spread'][0]:.2f} - {figures['spread'][1]:.2f})"
-
-
 def report(row):
     print("  export, tight loop".ljust(27), f"untraced windows of {windows.WINDOW_SECONDS} s, by processor time: "
-          f"{' - '.join(f'{one:.3f}' for one in row['noise']['cpu_seconds'])} of their median, by the wall's clock "
-          f"{' - '.join(f'{one:.3f}' for one in row['noise']['seconds'])}")
+          f"{windows.told_noise(row['noise'], 'cpu_seconds')} of their median, by the wall's clock "
+          f"{windows.told_noise(row['noise'], 'seconds')}")
     for name, got in row["budgets"].items():
-        print(f"    --max-overhead {name}".ljust(27), f"{told(got['slowdown_percent'])} % slower by processor time, "
-              f"{told(got['wall_slowdown_percent'])} by the wall's clock; its own account {told(got['account_percent'])} %, "
-              f"probes on {100 * got['duty_ratio']['median']:.1f} % of the time", flush=True)
+        print(f"    --max-overhead {name}".ljust(27), f"{windows.told(got['slowdown_percent'], 2)} % slower by processor time, "
+              f"{windows.told(got['wall_slowdown_percent'], 2)} by the wall's clock; its own account "
+              f"{windows.told(got['account_percent'], 2)} %, probes on {100 * got['duty_ratio']['median']:.1f} % of the time", flush=True)

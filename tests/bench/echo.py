@@ -16,14 +16,10 @@ def measure(genscope, binary, root, pairs):
             "requests_per_second": windows.figures([rate["seconds"] for rate in plain]), "samples": samples}
 
 
-def told(figures):
-    return f"{figures['median']:.3f} ({figures['spread'][0]:.3f} - {figures['spread'][1]:.3f})"
-
-
 def report(row):
     print("  export, echo server".ljust(27), f"{row['requests_per_second']['median']:.0f} requests/s untraced; its windows of "
-          f"{windows.WINDOW_SECONDS} s: {' - '.join(f'{one:.3f}' for one in row['noise']['seconds'])} of their median, by "
-          f"processor time {' - '.join(f'{one:.3f}' for one in row['noise']['cpu_seconds'])}")
+          f"{windows.WINDOW_SECONDS} s: {windows.told_noise(row['noise'], 'seconds')} of their median, by "
+          f"processor time {windows.told_noise(row['noise'], 'cpu_seconds')}")
     for part, words in zip(PARTS, (f"steady, from {SETTLE_SECONDS} s on", "attach included")):
-        print(f"    {words}".ljust(27), f"{told(row[part]['seconds'])} of that pace, by processor time "
-              f"{told(row[part]['cpu_seconds'])}", flush=True)
+        print(f"    {words}".ljust(27), f"{windows.told(row[part]['seconds'], 3)} of that pace, by processor time "
+              f"{windows.told(row[part]['cpu_seconds'], 3)}", flush=True)

@@ -77,3 +77,11 @@ def noise(plain):
 
 def figures(values):
     return {"median": statistics.median(values), "spread": [min(values), max(values)]}
+
+
+def told(figures, digits):
+    return f"{figures['median']:.{digits}f} ({figures['spread'][0]:.{digits}f} - {figures['spread'][1]:.{digits}f})"
+
+
+def told_noise(spread, clock):
+    return " - ".join(f"{one:.3f}" for one in spread[clock])

@@ -23,6 +23,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cgroups  # noqa: E402
 import interps  # noqa: E402
 from metrics import Exporter, Page  # noqa: E402
 from procs import Target, Timeout  # noqa: E402
@@ -51,26 +52,12 @@ UNSEEN = 0.01           # of them: an end may fall into the moment in which prob
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 
 
-@contextlib.contextmanager
 def control_group():
     """A cgroup of our own: nothing else on the machine is a target."""
-    root = next((path for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
-                 if os.path.exists(path + "/cgroup.procs") and os.path.exists(path + "/cgroup.controllers")), None)
+    root = cgroups.hierarchy()
     if not root:
         sys.exit("soak.py: no cgroup2 hierarchy under /sys/fs/cgroup")
-    group = os.path.join(root, f"genscope-soak-{os.getpid()}")
-    os.mkdir(group)
-    try:
-        yield group
-    finally:
-        with contextlib.suppress(OSError), open(group + "/cgroup.procs", encoding="utf-8") as left:
-            for pid in left.read().split():
-                os.kill(int(pid), signal.SIGKILL)
-        for _ in range(50):
-            with contextlib.suppress(OSError):
-                os.rmdir(group)
-                break
-            time.sleep(0.1)
+    return cgroups.made(root, "soak")
 
 
 class Nursery:
@@ -86,10 +73,8 @@ class Nursery:
         self.next_birth = self.next_burst = 0
 
     def bear(self, interp, way, seconds):
-        """In the group before it is an interpreter."""
         farewell = f"{'hasty' if seconds < LATE_SECONDS else 'slow'}_{way}"
-        command = ["sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", self.group + "/cgroup.procs",
-                   *interp.command("churned.py", way, f"{seconds:.2f}", str(self.born), farewell)]
+        command = cgroups.inside(self.group, interp.command("churned.py", way, f"{seconds:.2f}", str(self.born), farewell))
         self.alive[subprocess.Popen(command, stdin=subprocess.DEVNULL)] = way, farewell
         self.born += 1
 
@@ -266,8 +251,7 @@ def soak(args, group, folder, stack):
     stack.callback(nursery.empty, 0)
     plain = next((interp for interp in found if not interp.root and interp.kind != "debug"), found[0])
     keeper = stack.enter_context(Target(plain, "churned.py", "keeper", *FAREWELLS))
-    with open(group + "/cgroup.procs", "w", encoding="utf-8") as file:
-        file.write(str(keeper.ready()))
+    cgroups.enter(group, keeper.ready())
     exporter = stack.enter_context(Exporter(args.genscope, "--cgroup", group, "--label", "soak=*churned.py*",
                                             "--max-overhead", OVERHEAD, *(["--keep-privileges"] if args.sanitized else [])))
     prometheus = stack.enter_context(Prometheus(exporter.url, folder))

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import signal
-import time
 
+import cgroups
 import metrics
 from harness import Skip, check, ended, equal, guard
 from metrics import Exporter, Page
@@ -21,29 +21,11 @@ GROUPS = "run", "suspended", "start_delay", "lifetime", "never_awaited", "slow"
 FEW = ("bpf", "perfmon", "sys_ptrace", "dac_read_search", "setuid", "setgid", "setpcap")
 
 
-@contextlib.contextmanager
 def cgroup():
-    """A cgroup of the test's own, and so a machine of its own for --cgroup."""
-    root = next((path for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
-                 if os.path.exists(path + "/cgroup.procs") and os.path.exists(path + "/cgroup.controllers")), None)
+    root = cgroups.hierarchy()
     if not root:
         raise Skip("no cgroup2 hierarchy")
-    group = os.path.join(root, f"genscope-test-export-{os.getpid()}-{time.monotonic_ns()}")
-    os.mkdir(group)
-    try:
-        yield group
-    finally:
-        for _ in range(50):
-            try:
-                os.rmdir(group)
-                break
-            except OSError:
-                time.sleep(0.05)
-
-
-def inside(group, command):
-    """The command, started in that cgroup."""
-    return ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', group, *command]
+    return cgroups.made(root, "test-export")
 
 
 class Wrapped(Exporter):
@@ -141,7 +123,7 @@ def container(ctx):
     if not interp:
         raise Skip("no interpreter with a root of its own")
     apart = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
-    with cgroup() as group, Process(inside(group, [*apart, *interp.command("exported.py", str(ROUNDS))])) as target:
+    with cgroup() as group, Process(cgroups.inside(group, [*apart, *interp.command("exported.py", str(ROUNDS))])) as target:
         equal("its pid, by its own word", "ready 1", target.await_line(target.out_queue, "ready", 30).strip())
         with Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0", "--label", "boxed=*exported.py*") as exporter:
             truth = truth_of(target, "go\n")
@@ -211,7 +193,7 @@ SLEEP = ["-c", "import time; print('up', flush=True); time.sleep(300)"]
 
 
 def started(stack, group, command):
-    process = stack.enter_context(Process(inside(group, command)))
+    process = stack.enter_context(Process(cgroups.inside(group, command)))
     process.await_line(process.out_queue, "up", 20)
     return process
 
@@ -221,8 +203,8 @@ def refused(ctx):
     folder, _ = ctx.one.scratch()
     old = static_copy(ctx, folder, (b"Py_Version", b"Py_Wersion"))
     with cgroup() as group, contextlib.ExitStack() as stack:
-        stack.enter_context(Process(inside(group, ["sleep", "300"])))
-        good = stack.enter_context(Process(inside(group, ctx.one.command("exported.py", str(ROUNDS)))))
+        stack.enter_context(Process(cgroups.inside(group, ["sleep", "300"])))
+        good = stack.enter_context(Process(cgroups.inside(group, ctx.one.command("exported.py", str(ROUNDS)))))
         good.await_line(good.out_queue, "ready", 20)
         early = started(stack, group, [*old, *SLEEP])
         exporter = stack.enter_context(Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0",
@@ -278,7 +260,7 @@ def replaced(ctx):
     folder, _ = ctx.one.scratch()
     command, files = shared_copy(ctx, folder)
     script = os.path.join(ctx.one.host_dir, "exported.py")
-    with cgroup() as group, Process(inside(group, [*command, script, str(ROUNDS)])) as target:
+    with cgroup() as group, Process(cgroups.inside(group, [*command, script, str(ROUNDS)])) as target:
         target.await_line(target.out_queue, "ready", 20)
         upgrade(files)
         few = ["setpriv", "--bounding-set=-all," + ",".join("+" + name for name in FEW), "--inh-caps=-all"]

@@ -5,6 +5,7 @@ import fnmatch
 import os
 import time
 
+import cgroups
 import compare
 from harness import Run, check, ended, equal, guard, load_stream, trace
 from procs import Target, Tool
@@ -148,20 +149,10 @@ def everything(ctx):
 
 
 def cgroup(ctx):
-    root = next((path for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
-                 if os.path.exists(path + "/cgroup.procs") and os.path.exists(path + "/cgroup.controllers")), None)
+    root = cgroups.hierarchy()
     check(root, "no cgroup2 hierarchy")
-    group = os.path.join(root, f"genscope-test-{os.getpid()}")
-    os.mkdir(group)
-    try:
+    with cgroups.made(root, "test") as group:
         in_cgroup(ctx, group)
-    finally:
-        for _ in range(50):
-            try:
-                os.rmdir(group)
-                break
-            except OSError:
-                time.sleep(0.05)
 
 
 def in_cgroup(ctx, group):
@@ -170,8 +161,7 @@ def in_cgroup(ctx, group):
     with Target(ctx.one, "core.py", "mon", inside + "/truth", "for_loop") as target, \
             Target(ctx.one, "core.py", "mon", inside + "/other", "next_calls") as other:
         pid, stranger = target.ready(), other.ready()
-        with open(group + "/cgroup.procs", "w") as procs:
-            procs.write(str(pid))
+        cgroups.enter(group, pid)
         with Tool(ctx.genscope, "trace", "--cgroup", group, "--json", "-o", out) as tool:
             tool.attached()
             for process in (other, target):

@@ -223,22 +223,19 @@ static void take_in(void *ctx, uint32_t code, uint32_t pid)
 static void switch_process(struct export_run *export, struct export_process *process,
 			   enum budget_level level)
 {
-	static const struct {
-		enum session_probes probes;
-		enum export_status status;
-	} levels[BUDGET_LEVELS] = {
-		[BUDGET_NONE] = { PROBES_NONE, STATUS_PAUSED },
-		[BUDGET_OUTERMOST] = { PROBES_OUTERMOST, STATUS_OUTERMOST },
-		[BUDGET_ALL] = { PROBES_ALL, STATUS_TRACED },
+	static const enum export_status statuses[BUDGET_LEVELS] = {
+		[BUDGET_NONE] = STATUS_PAUSED,
+		[BUDGET_OUTERMOST] = STATUS_OUTERMOST,
+		[BUDGET_ALL] = STATUS_TRACED,
 	};
 	struct taking window = { .export = export };
 	struct budget_reading reading;
 	char why[IMAGE_WHY_MAX] = "";
 	bool saw_objects = export_sees_objects(process);
 
-	if (session_set_probes(export->run.session, process->pid, levels[level].probes, why))
+	if (session_set_probes(export->run.session, process->pid, level, why))
 		return; /* it is going: that will be told */
-	process->status = levels[level].status;
+	process->status = statuses[level];
 	process->since_ns = clock_now_ns();
 	if (process->budget.level != BUDGET_NONE) {
 		export_scale_of(export, process, true, &window.scale);

@@ -42,11 +42,8 @@ void buffer_put(struct buffer *buffer, const char *bytes, size_t size)
 
 void buffer_repeat(struct buffer *buffer, size_t from, size_t size)
 {
-	if (!reserve(buffer, size))
-		return;
-	memcpy(buffer->text + buffer->size, buffer->text + from, size);
-	buffer->size += size;
-	buffer->text[buffer->size] = 0;
+	if (reserve(buffer, size)) /* and so what it has does not move */
+		buffer_put(buffer, buffer->text + from, size);
 }
 
 void buffer_puts(struct buffer *buffer, const char *text)

@@ -36,7 +36,7 @@ static struct attachment *attachment_of(const struct session *session, pid_t pid
 	return NULL;
 }
 
-int session_set_probes(struct session *session, pid_t pid, enum session_probes probes, char *why)
+int session_set_probes(struct session *session, pid_t pid, enum budget_level level, char *why)
 {
 	struct attachment *attachment = attachment_of(session, pid);
 	uint64_t process;
@@ -44,7 +44,7 @@ int session_set_probes(struct session *session, pid_t pid, enum session_probes p
 
 	if (!err) {
 		attachment_detach(session, attachment);
-		if (probes == PROBES_NONE)
+		if (level == BUDGET_NONE)
 			return 0;
 		err = process_identity_of(session, pid, &process);
 	}
@@ -53,7 +53,7 @@ int session_set_probes(struct session *session, pid_t pid, enum session_probes p
 		return err;
 	}
 	session_forget(session->skeleton->progs.forget_objects_of, process);
-	attachment->outermost = probes == PROBES_OUTERMOST;
+	attachment->outermost = level == BUDGET_OUTERMOST;
 	err = attachment_attach(session, attachment, why);
 	if (!err && session->options.seed && !attachment->outermost)
 		seed_later(session, pid);

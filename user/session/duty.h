@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "session/budget.h"
 #include "session/session.h"
 
 /*
@@ -18,13 +19,9 @@ void session_pause(struct session *session);
 int session_resume(struct session *session, char *why);
 
 /* The same for one target alone, in sessions with own_probes. What it did while the rest went on is not seen.
+ * BUDGET_OUTERMOST: of steps that C drives, as with session_options.steps; BUDGET_ALL: as the options want them.
  * -ESRCH: it is no target. `why` as above. */
-enum session_probes {
-	PROBES_NONE = 0,
-	PROBES_OUTERMOST = 1, /* of steps that C drives, as with session_options.steps */
-	PROBES_ALL = 2,       /* as the options want them */
-};
-int session_set_probes(struct session *session, pid_t pid, enum session_probes probes, char *why);
+int session_set_probes(struct session *session, pid_t pid, enum budget_level level, char *why);
 /* Can the steps of its interpreter that C drives be seen by themselves? */
 bool session_sees_outermost(const struct session *session, pid_t pid);
 

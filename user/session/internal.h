@@ -62,8 +62,7 @@ struct session {
 	bool seeding;
 	bool seeded_in_part; /* some objects are not in the map though they are older than the run */
 	struct command command;
-	const char *cgroup;      /* --cgroup: who may become a target later */
-	struct image_file *only; /* --exe of sessions with own_probes: likewise */
+	const char *cgroup; /* --cgroup: who may become a target later */
 	char cgroup_path[4096];
 	char coverage[256];
 	uint32_t site_count;

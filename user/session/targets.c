@@ -179,7 +179,6 @@ int session_attach_image(struct session *session, struct image_file *image, char
 	int err = 0;
 
 	if (session->options.own_probes) {
-		session->only = image;
 		session->images.only = image;
 		return session_attach_all(session, NULL, why);
 	}
@@ -206,10 +205,10 @@ static int attach_found(struct session *session, pid_t pid, char *why)
 	session->images.refusal = REFUSAL_NONE;
 	if (pid == getpid())
 		return -ENOENT;
-	if (session->only) {
+	if (session->images.only) {
 		err = images_of_process(&session->images, pid, &image, why);
 		session->images.refusal = REFUSAL_NONE; /* it was not asked for */
-		if (err || !is_same_image(image, session->only))
+		if (err || !is_same_image(image, session->images.only))
 			return -ENOENT;
 	}
 	if (session->cgroup || session->options.own_probes)
@@ -343,7 +342,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 	if (!was_target && is_stranger(session, executable))
 		return;
 	err = images_of_process(&session->images, pid, &image, why);
-	if (session->only) /* whatever it is, it was not asked for */
+	if (session->images.only) /* whatever it is, it was not asked for */
 		session->images.refusal = REFUSAL_NONE;
 	if (!err && is_attached(session, image, pid)) {
 		target_add(session, pid);
