@@ -137,7 +137,8 @@ def titles_of(line):
 
 
 def rows_of(lines):
-    head = next((at for at, line in enumerate(lines) if line.lstrip().startswith("LIVE ")), None)
+    # The page of help explains LIVE at the begin of a line, too; only the table has FUNCTION on that line.
+    head = next((at for at, line in enumerate(lines) if line.lstrip().startswith("LIVE ") and "FUNCTION" in line), None)
     if head is None:
         return []
     titles, rows = titles_of(lines[head]), []
