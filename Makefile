@@ -297,7 +297,7 @@ clean:
 	rm -rf $(BUILD)
 
 distclean: clean
-	rm -rf $(or $(GENSCOPE_CACHE),/var/cache/genscope)/bin
+	rm -rf $(addprefix $(or $(GENSCOPE_CACHE),/var/cache/genscope)/,bin viewer)
 	tests/interpreters.sh --remove
 	find tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """record and report: beside a trace of the same process, cut, damaged, and on a disk that is full."""
 
+import collections
 import fnmatch
 import json
 import os
 import re
+import signal
 import subprocess
 
-from harness import check, equal, guard, load_stream
+import viewer
+from harness import check, ended, equal, guard, load_stream
 from procs import Target, Tool
 from stream import Stream, short
 
@@ -208,9 +211,12 @@ def slow(ctx, interp):
         pid = target.ready()
         with Tool(ctx.genscope, "record", "-o", path, "-p", pid) as tool:
             tool.attached()
-            target.say("go\nend\n")
+            target.say("go\n")
             truth = json.loads(target.await_line(target.out_queue, "{", 60))
-            until_the_end(target, tool)
+            tool.signal(signal.SIGINT)
+            ended(tool, 30, "the recorder")
+            target.say("end\n")
+            until_the_end(target)
     status, out, said = report(ctx, path, "--slow", "--json", "-F", "*/exported.py", "--perfetto", perfetto)
     check(status == 0 and not said, f"report ended with {status}: {said}")
     lines = [json.loads(line) for line in out.splitlines()]
@@ -223,6 +229,27 @@ def slow(ctx, interp):
     with open(perfetto, encoding="utf-8") as file:
         marks = [event for event in json.load(file)["traceEvents"] if event.get("name") == "slow step"]
     equal("markers in the trace", truth["slow"]["blocking"], len(marks))
+    opens(perfetto, truth)
+
+
+def opens(perfetto, truth):
+    """chrome://tracing shows the steps that the program counted, nested as it nests them, and arrows from slice to slice."""
+    model = viewer.opened(perfetto)
+    equal("warnings", [], model["warnings"])
+    equal("threads", 1, len(model["threads"]))
+    slices = model["threads"][0]["slices"]
+    steps = collections.Counter(one["title"] for one in slices)
+    equal("steps", truth["run"], {name: steps[name] for name in truth["run"]})
+    check(all(one["finished"] for one in slices + model["threads"][0]["objects"]), "something has no end")
+    depths = {name: {one["depth"] for one in slices if one["title"] == name} for name in ("parent", "child", "blocking")}
+    equal("depths", {"parent": {0}, "child": {1}, "blocking": {0}}, depths)
+    long = sum(one["title"] == "blocking" and one["ms"] >= 80 for one in slices)
+    equal("slices of 80 ms", truth["slow"]["blocking"], long)
+    broken = [arrow for arrow in model["arrows"] if None in (arrow["from"], arrow["to"])]
+    check(model["arrows"] and not broken, f"{len(broken)} of {len(model['arrows'])} arrows hang in the air: {broken[:3]}")
+    awaits = collections.Counter(arrow["from"] for arrow in model["arrows"] if arrow["title"] == "await")
+    equal("from an object's wait to where it goes on", awaits, collections.Counter(
+        arrow["to"] for arrow in model["arrows"] if arrow["title"] == "await"))
 
 
 TESTS = {"same": same, "tables": tables, "cut": cut, "slow": slow}

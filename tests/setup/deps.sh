@@ -110,24 +110,45 @@ install_prometheus() {
 	mv "$private/prometheus/usr/bin/promtool" "$private/prometheus/usr/bin/prometheus" "$tools/"
 }
 
+# For make check, too: what chrome://tracing reads traces with, as its authors put it into the npm registry.
+viewer=${GENSCOPE_CACHE:-/var/cache/genscope}/viewer
+viewer_package=traceviewer@1.0.11
+have_viewer() { [ -d "$viewer/node_modules/traceviewer" ]; }
+
+install_viewer() {
+	have_viewer && return
+	say "getting $viewer_package from the npm registry"
+	mkdir -p "$viewer"
+	npm install --prefix "$viewer" --no-save --no-audit --no-fund --ignore-scripts $viewer_package >>"$log" 2>&1 ||
+		die "npm could not install $viewer_package (its own words are above)"
+}
+
+# Node.js may have come with an npm, and from elsewhere than Debian.
+node_packages() {
+	command -v node >/dev/null || echo nodejs
+	command -v npm >/dev/null || echo npm
+}
+
 install() {
-	local packages prometheus=yes
+	local packages extras=
 	case $1 in
 	build) packages=$build_packages ;;
 	lint) packages=$lint_packages ;;
 	bench) packages=$bench_packages ;;
-	*) packages="$build_packages $check_packages $lint_packages"; have_prometheus || prometheus=no ;;
+	*)
+		packages="$build_packages $check_packages $lint_packages $(node_packages)"
+		have_prometheus || extras=prometheus
+		have_viewer || extras="$extras $viewer_package" ;;
 	esac
 	if ! command -v apt-get >/dev/null; then
 		missing build
 		return	# not Debian: what building needs is there, the rest is the user's own affair
 	fi
 	packages=$(not_installed $packages)
-	if [ -z "$packages" ] && [ $prometheus = yes ] && { have_multi || [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; }; then return; fi
+	if [ -z "$packages$extras" ] && { have_multi || [ -n "$(find "$gave_up" -mmin -60 2>/dev/null)" ]; }; then return; fi
 	if [ "$(id -u)" != 0 ]; then
-		[ -z "$packages" ] && [ $prometheus = yes ] && [ -z "$(not_installed libbpf-dev)" ] && return	# an older libbpf will do
-		[ $prometheus = yes ] || packages="$packages prometheus"
-		echo "genscope: not installed: $(echo $packages $(not_installed libbpf-dev)): run \`make deps\` as root" >&2
+		[ -z "$packages$extras" ] && [ -z "$(not_installed libbpf-dev)" ] && return	# an older libbpf will do
+		echo "genscope: not installed: $(echo $packages $extras $(not_installed libbpf-dev)): run \`make deps\` as root" >&2
 		exit 1
 	fi
 	private=$(mktemp -d)
@@ -136,7 +157,7 @@ install() {
 	: >"$log"
 	[ -z "$packages" ] || install_packages $packages
 	install_libbpf
-	[ $prometheus = yes ] || install_prometheus
+	[ -z "$extras" ] || { install_prometheus && install_viewer; }
 }
 
 case ${1:-}-${2:-} in

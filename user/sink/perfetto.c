@@ -353,9 +353,12 @@ static void end_all(struct perfetto *perfetto)
 static void perfetto_end(struct sink *sink, const struct summary *s)
 {
 	end_all(perfetto_of(sink));
+	/* chrome://tracing doubts any clock that is not told to be a fine one, unless milliseconds are
+	 * to be shown (catapult, tracing/model/model.html) */
+	writer_puts(sink->writer, "\n],\"metadata\":{\"highres-ticks\":true},\"otherData\":{");
 	writer_printf(
 		sink->writer,
-		"\n],\"otherData\":{\"events\":%llu,\"lost\":%llu,\"anomalies\":%llu,"
+		"\"events\":%llu,\"lost\":%llu,\"anomalies\":%llu,"
 		"\"objects\":%llu,\"duration_ns\":%llu,\"realtime_offset_ns\":%lld,\"coverage\":\"",
 		(unsigned long long)s->events,
 		(unsigned long long)s->lost.ring + s->lost.map_full + s->lost.fault,
