@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Everything made here lands in build/; the test interpreters land in a cache outside the repository. Three trees of
-# objects come from the same sources: build/obj (what ships), build/asan (unit tests) and build/fuzz (fuzzers).
+# Everything made here lands in build/; the test interpreters land in a cache outside the repository. Two trees of
+# objects come from the same sources: build/obj (what ships) and build/asan (unit tests and fuzzers).
 # `make help` lists what you can ask for.
 
 VERSION  := 0.1.0
@@ -56,7 +56,6 @@ FUZZ_C  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 OBJ     := $(USER_C:%.c=$(BUILD)/obj/%.o)
 ASAN    := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/asan/%.o))
 UNIT    := $(UNIT_C:%.c=$(BUILD)/asan/%.o) $(UNIT_X:%.c=$(BUILD)/asan/%.o)
-FUZZOBJ := $(filter-out %/user/main.o,$(USER_C:%.c=$(BUILD)/fuzz/%.o))
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench tests/http,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
@@ -99,7 +98,7 @@ $(BUILD)/page.head.html $(BUILD)/page.tail.html &: $(PAGE)/pack.py $(PAGE_IN)
 	$(call say,PAGE,$(BUILD)/page.*.html)
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) $(PAGE)/pack.py $(PAGE_IN) $(BUILD)
-$(foreach tree,obj asan fuzz,$(BUILD)/$(tree)/user/sink/page_text.o): $(BUILD)/page.head.html $(BUILD)/page.tail.html
+$(foreach tree,obj asan,$(BUILD)/$(tree)/user/sink/page_text.o): $(BUILD)/page.head.html $(BUILD)/page.tail.html
 
 # Only user/session/ includes the skeleton, but on a first build no .d file says so: make it before any object.
 $(BUILD)/obj/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
@@ -109,11 +108,6 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
 
 $(BUILD)/asan/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
 	$(call say,CC asan,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(COMPILE) -Itests/unit -Ibpf -O1 -g $(SANITIZE) -c $< -o $@
-
-$(BUILD)/fuzz/%.o: %.c $(BUILD)/toolchain | $(BUILD)/genscope.skel.h
-	$(call say,CC fuzz,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(COMPILE) -Itests/unit -Ibpf -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link -c $< -o $@
 
@@ -149,9 +143,9 @@ $(BUILD)/revision: FORCE
 	@mkdir -p $(@D)
 	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' > $@
 REVISION_C := $(if $(USER_C),$(shell grep -l GENSCOPE_REVISION $(USER_C)))
-$(foreach tree,obj asan fuzz,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
+$(foreach tree,obj asan,$(REVISION_C:%.c=$(BUILD)/$(tree)/%.o)): $(BUILD)/revision
 
--include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(BUILD)/asan/tests/http/serve.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(BUILD)/asan/user/main.d $(UNIT:.o=.d) $(FUZZOBJ:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
+-include $(wildcard $(BUILD)/bench/*.d) $(BUILD)/genscope.bpf.d $(BUILD)/tests/table.d $(BUILD)/asan/tests/http/serve.d $(OBJ:.o=.d) $(ASAN:.o=.d) $(BUILD)/asan/user/main.d $(UNIT:.o=.d) $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/asan/tests/fuzz/%.d)
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -175,21 +169,21 @@ check: deps
 	@$(MAKE) $(JOBS) check-build
 	@$(MAKE) check-run
 
-ifneq ($(filter check-build check-run,$(MAKECMDGOALS)),)
-FUZZ_READY := $(wildcard $(shell $(CLANG) -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a)
-endif
-check-build: all interpreters $(BUILD)/tests/unit $(BUILD)/tests/serve $(if $(FUZZ_READY),$(FUZZERS))
+check-build: all interpreters $(BUILD)/tests/unit $(BUILD)/tests/serve $(FUZZERS)
 
+# These wait for most of their time: side by side, with the words of each together.
+SHORT := layouts http contrib fuzz-smoke
 check-run:
-	$(if $(FUZZ_READY),,@echo 'fuzz-smoke: skipped: this clang has no fuzzer runtime (libclang-rt-dev)'$(if $(CI),; exit 1))
-	@failed=; for suite in unit layouts http contrib $(if $(FUZZ_READY),fuzz-smoke) live; do $(MAKE) $$suite || failed="$$failed $$suite"; done; \
+	@failed=; $(MAKE) unit || failed=" unit"; \
+	 $(MAKE) -k -O -j2 $(SHORT) || failed="$$failed $(SHORT) (which: see above)"; \
+	 $(MAKE) live || failed="$$failed live"; \
 	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
 
 # Each test is a process of its own: without -no-pie each would relocate what the sanitizers have told the linker.
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -no-pie $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
+	$(Q)$(CLANG) -no-pie -Wl,--export-dynamic-symbol=mbedtls_x509_crt_parse_file $(SANITIZE) $^ -lcriterion -ljson-c $(LIBS) -o $@
 
 # Some tests wait for most of their time.
 UNIT_JOBS := $(shell echo $$((2 * $$(nproc))))
@@ -217,7 +211,7 @@ layouts: $(BUILD)/tests/table
 $(BUILD)/tests/serve: $(BUILD)/asan/tests/http/serve.o $(ASAN)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -o $@
+	$(Q)$(CLANG) $(SANITIZE) $^ $(LIBS) -o $@
 
 http: $(BUILD)/tests/serve
 	@$(PYTHON) tests/http/run.py --serve '$(STEADY) $<' $(HTTP)
@@ -226,8 +220,9 @@ http: $(BUILD)/tests/serve
 contrib: all
 	@$(PYTHON) tests/contrib/check.py --genscope $(BUILD)/genscope
 
-$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZOBJ)
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/asan/tests/fuzz/%.o $(ASAN)
 	$(call say,LINK,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
 fuzz: FUZZ_SECONDS ?= 10
@@ -247,7 +242,7 @@ SOAK_BINARY := $(if $(SOAK_TOOL),$(BUILD)/$(SOAK_TOOL)/genscope,$(BUILD)/genscop
 
 $(BUILD)/asan/genscope: $(BUILD)/asan/user/main.o $(ASAN)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -o $@
+	$(Q)$(CLANG) $(SANITIZE) $^ $(LIBS) -o $@
 
 soak: $(SOAK_BINARY)
 	@[ -s $(BUILD)/interpreters.tsv ] || $(MAKE) interpreters

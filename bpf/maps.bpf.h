@@ -9,7 +9,11 @@
 #include "object.h"
 #include "site.h"
 
-const volatile struct settings settings = {};
+/* The verifier takes it for a constant and leaves out what it turns off. Unit tests do write it. */
+#ifndef READ_ONLY
+#define READ_ONLY const volatile
+#endif
+READ_ONLY struct settings settings = {};
 
 /* Uprobe programs can be preempted by another task's on the same processor, so even per-processor
  * counters need atomic additions; they are uncontended. Read by the user side through mmap. */

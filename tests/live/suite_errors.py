@@ -19,7 +19,7 @@ from textpatch import patched
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
           "--bounding-set=-all"]
 ONE_LINE = re.compile(r"genscope: .+: .+\n")
-ATTEMPTS = 20
+ATTEMPTS = 10
 PYENV = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
 
 

@@ -26,6 +26,7 @@ typedef __u64 u64;
 typedef __s64 s64;
 
 #define SEC(name)
+#define READ_ONLY           volatile
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value) *name
 #undef __always_inline

@@ -108,13 +108,13 @@ Test(exporter, takes_readings_as_sums)
 	struct exporter_page page;
 
 	add(exporter, 1, 11, "shop", "f");
-	for (int round = 1; round <= 3; round++) {
+	for (unsigned round = 1; round <= 3; round++) {
 		steps(&times, 4, MS);
-		times.never_awaited = times.slow = (uint64_t)round;
+		times.never_awaited = times.slow = round;
 		exporter_read(exporter, 1, &times, &UNSEEN_NOTHING);
 		exporter_read(exporter, 1, &times, &UNSEEN_NOTHING); /* nothing new */
 		page = scrape(exporter);
-		cr_expect_eq(running(&page, "shop", "app.py:f"), 4u * (unsigned)round);
+		cr_expect_eq(running(&page, "shop", "app.py:f"), 4 * round);
 		cr_expect_eq(find(&page, "shop", "app.py:f")->counts.slow, round);
 		cr_expect_eq(find(&page, "shop", "app.py:f")->counts.never_awaited, round);
 		if (round < 3)

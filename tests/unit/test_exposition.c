@@ -245,8 +245,8 @@ Test(negotiate, gives_openmetrics_to_who_prefers_it)
 		"application/openmetrics-text; version=1.0.0; charset=utf-8",
 		"Application/OpenMetrics-Text;Version=\"1.0.0\"",
 		/* Prometheus 2.42's */
-		"application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
-		"version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		("application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
+		 "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
 		"text/plain;q=0.5, application/openmetrics-text;q=0.5",
 		"*/*, application/openmetrics-text;q=0.001",
 		"\"a,b\";x=\"y;z\", application/openmetrics-text",

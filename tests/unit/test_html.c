@@ -361,7 +361,7 @@ Test(html, tells_slow_steps_longest_first)
 		cr_expect_leq(run, before);
 		before = run;
 		cr_expect_eq(index * 7919 % 10007, run, "another step's numbers");
-		cr_expect_eq(json_object_array_length(at(slow, "reasons")), index % 3);
+		cr_expect_eq((int64_t)json_object_array_length(at(slow, "reasons")), index % 3);
 		cr_expect_eq(json_object_get_boolean(at(slow, "running")), index % 2);
 		for (int64_t other = 1; other <= 3 * HTML_SLOW; other++)
 			shorter += other * 7919 % 10007 < run;

@@ -157,21 +157,21 @@ static struct code_record a_code(uint32_t id, const char *qualname, uint32_t lin
 	return record;
 }
 
-struct lines {
+union lines {
 	struct lines_record head;
-	uint8_t data[LINES_BYTES_LARGE];
+	uint8_t room[sizeof(struct lines_record) + LINES_BYTES_LARGE];
 };
 
 static int feed_lines(struct test *test, uint32_t code, uint32_t offset, const void *data,
 		      uint32_t bytes)
 {
-	struct lines lines = { .head = { .head = { .type = RECORD_LINES },
-					 .code = code,
-					 .offset = offset,
-					 .bytes = bytes } };
+	union lines lines = { .head = { .head = { .type = RECORD_LINES },
+					.code = code,
+					.offset = offset,
+					.bytes = bytes } };
 
 	lines.head.head.size = sizeof(lines.head) + bytes;
-	memcpy(lines.data, data, bytes);
+	memcpy(lines.head.data, data, bytes);
 	return feed(test, &lines, sizeof(lines.head) + bytes);
 }
 
@@ -341,7 +341,7 @@ Test(stream, bounds_line_tables)
 {
 	struct code_record code = a_code(1, "f", 4);
 	struct test *test = begin();
-	struct lines lines = { .head = { .head = { .type = RECORD_LINES }, .code = 1 } };
+	union lines lines = { .head = { .head = { .type = RECORD_LINES }, .code = 1 } };
 	uint64_t bad;
 
 	FEED(test, code);

@@ -129,7 +129,7 @@ Test(tui_state, sorts)
 	struct top_order order;
 
 	for (int i = 0; i < TOP_SORT_COUNT; i++) {
-		cr_expect_eq(user.state.sort, i);
+		cr_expect_eq((int)user.state.sort, i);
 		press(&user, i % 2 ? 's' : '>');
 	}
 	cr_expect_eq(user.state.sort, TOP_SORT_LIVE, "once around");
