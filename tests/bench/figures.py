@@ -36,7 +36,7 @@ def over_floor(samples, floor):
 
 def tracer_seconds(samples, control):
     """Processor time of the tool for an event. A few events would drown in the noise of its start."""
-    told = [sample for sample in samples if sample.get("events", 0) >= ENOUGH_EVENTS]
+    told = [sample for sample in samples if sample.get("events", 0) * sample["turns"] >= ENOUGH_EVENTS]
     return None if control is None else more_than_noise(
         median([(sample["cpu"] - control) / (sample["events"] * sample["turns"]) for sample in told]))
 
