@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import signal
+import struct
+import subprocess
 
 import cgroups
 import metrics
 from harness import Skip, check, ended, equal, guard
 from metrics import Exporter, Page
-from procs import Process, Target
+from procs import Process, Target, Tool
 from suite_export import must_hold, sound, told
 
 ROUNDS = 8
@@ -230,6 +232,47 @@ def refused(ctx):
         ended(exporter, 20, "genscope")
 
 
+def lookalike(ctx, folder, name, *flags):
+    """targets/lookalike.c under a name of its choice."""
+    path, source = os.path.join(folder, name), os.path.join(ctx.one.host_dir, "lookalike.c")
+    subprocess.run(["gcc", "-rdynamic", *flags, "-o", path, source], check=True)
+    return path
+
+
+def strange(ctx):
+    """What exports all that a CPython does and has none of its code; a guest for another machine, in its emulator."""
+    folder, _ = ctx.one.scratch()
+    size = subprocess.run([ctx.one.path, "-c", "import types; print(types.GeneratorType.__basicsize__)"], text=True,
+                          capture_output=True, check=True).stdout.strip()
+    guest = os.path.join(folder, "libpython3.11.so.1.0")
+    with open(guest, "wb") as file:  # an ELF header of a 32-bit file for i386, little-endian (elf.h)
+        file.write(struct.pack("<4sBBBB8xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, 1, 0, 3, 3, 1, 0, 52, 0, 0, 52, 32, 0, 0, 0, 0))
+        file.write(bytes(4096))
+    with cgroup() as group, contextlib.ExitStack() as stack:
+        started(stack, group, [lookalike(ctx, folder, "python3.11", f"-DBASICSIZE={size}")])
+        started(stack, group, [lookalike(ctx, folder, "emulator"), guest])
+        exporter = stack.enter_context(Exporter(ctx.genscope, "--cgroup", group))
+        statuses(exporter.scrape(), unsupported_code=1, unsupported_machine=1)
+
+
+def too_many(ctx):
+    """More than it may open files for: those are counted and told of once, the others are traced, and it still answers."""
+    crowd, files = 40, 256
+    with cgroup() as group, contextlib.ExitStack() as stack:
+        for _ in range(crowd):
+            started(stack, group, [ctx.one.path, *SLEEP])
+        exporter = stack.enter_context(Wrapped(ctx.genscope, ["prlimit", f"--nofile={files}:{files}"], "--cgroup", group))
+        page = exporter.scrape()
+        few, many = (page.sum("genscope_targets", status=status) for status in ("traced", "too_many"))
+        equal("targets in all", crowd, few + many)
+        check(few > 0 and many > 0, f"{few} traced, {many} too many: the limit is not reached")
+        said = [line for line in exporter.err if f"no more than {files} files may be open" in line]
+        equal("lines about it", 1, len(said))
+    with Tool("prlimit", "--nofile=64:64", ctx.genscope, "export", "--all") as tool:
+        ended(tool, 20, "export with 64 files", 5)
+        check(len(tool.err) == 1 and "ulimit -n" in tool.err[0], f"it said {tool.err}")
+
+
 def not_permitted(ctx):
     """Without the right to look, what is called a Python is counted, and nothing else."""
     with cgroup() as group, contextlib.ExitStack() as stack:
@@ -299,7 +342,7 @@ def replaced_later(ctx):
 
 
 TESTS = {"versions": versions, "family": family, "container": container, "busy": busy, "refused": refused,
-         "not_permitted": not_permitted, "replaced": replaced, "replaced_later": replaced_later}
+         "strange": strange, "too_many": too_many, "not_permitted": not_permitted, "replaced": replaced, "replaced_later": replaced_later}
 
 
 def run(ctx):

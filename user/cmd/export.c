@@ -20,6 +20,8 @@
 #define MAX_SERIES_DEFAULT  200
 #define SNAPSHOT_DEFAULT_NS 10000000000ull
 #define OVERHEAD_DEFAULT    1.0 /* percent */
+#define DESCRIPTORS_SPARE   160 /* the connections of one listener, and what is opened for a moment */
+#define DESCRIPTORS_MIN     256 /* those, BPF's own, and some for targets */
 #define RING_BYTES          (2u << 20) /* names of functions, processes and collections are all that comes */
 
 /* --- what the targets tell --- */
@@ -182,6 +184,7 @@ static struct session_options wanted(const struct export_run *export)
 		.survey = true,
 		.suspects = true,
 		.own_probes = true,
+		.spare_descriptors = DESCRIPTORS_SPARE,
 		.ring_bytes = RING_BYTES,
 		.no_probes = export->no_probes,
 		.slow_ns = export->over_ns,
@@ -201,14 +204,20 @@ static int give_up_privileges(const struct export_run *export)
 }
 
 /* A process takes a few descriptors, a connection one: as many as we may have. */
-static void raise_descriptors(void)
+static int raise_descriptors(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
+		return EXIT_DONE;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit); /* may fail, then it is as it was */
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS_MIN)
+		return EXIT_DONE;
+	complain("no more than %llu files may be open, export needs %d: raise the limit (ulimit "
+		 "-n, LimitNOFILE=)",
+		 (unsigned long long)limit.rlim_cur, DESCRIPTORS_MIN);
+	return EXIT_NOT_ALLOWED;
 }
 
 static int export_main(struct export_run *export)
@@ -426,8 +435,9 @@ int cmd_export(int argc, char **argv)
 	} else {
 		catch_signals();
 		signal(SIGHUP, SIG_IGN); /* what it would ask for is read again by itself */
-		raise_descriptors();
-		status = export_main(&export);
+		status = raise_descriptors();
+		if (!status)
+			status = export_main(&export);
 	}
 	session_close(export.run.session);
 	export_free_processes(&export);

@@ -3,13 +3,18 @@
  * Putting an image's sites into the BPF maps, and probes on them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "python/jit.h"
 #include "python/memory_layouts.h"
 #include "session/internal.h"
+
+#define DESCRIPTORS_OF_CONTEXT 8 /* USDT probes: gc, imports, audits */
 
 #define DTV_STRIDE_GLIBC 16 /* dtv_t: value and to_free (sysdeps/generic/dl-dtv.h) */
 #define DTV_STRIDE_MUSL  8  /* uintptr_t dtv[] (src/internal/pthread_impl.h) */
@@ -296,6 +301,30 @@ static void note_coverage(struct session *session, const struct image_file *imag
 		session_lacks(session, "via is less exact: the thread state was not found");
 }
 
+/* Is there room for an attachment's descriptors? They are given lowest number first (POSIX, open()), so that of
+ * another one says how many there are at least; with a gap below it there is room in any case. */
+static int check_descriptors(const struct session *session, const struct image_file *image,
+			     char *why)
+{
+	rlim_t wanted = session->options.spare_descriptors + DESCRIPTORS_OF_CONTEXT +
+			(session->features.uprobe_multi ? 1 : image->table.count);
+	struct rlimit limit;
+	int next;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	next = fcntl(bpf_map__fd(session->skeleton->maps.ring), F_DUPFD_CLOEXEC, 0);
+	if (next >= 0)
+		close(next);
+	if (next >= 0 && (rlim_t)next + wanted <= limit.rlim_cur)
+		return 0;
+	snprintf(why, IMAGE_WHY_MAX,
+		 "%.200s: no more than %llu files may be open: raise the limit (ulimit -n, "
+		 "LimitNOFILE=)",
+		 image->path, (unsigned long long)limit.rlim_cur);
+	return -EMFILE;
+}
+
 int attach_image(struct session *session, struct image_file *image, pid_t pid, char *why)
 {
 	struct attachment *attachment;
@@ -310,7 +339,9 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 	attachment->pid = pid;
 	attachment->outermost = session->options.steps;
 	*why = 0;
-	err = take_number(session, &attachment->number);
+	err = check_descriptors(session, image, why);
+	if (!err)
+		err = take_number(session, &attachment->number);
 	if (!err)
 		err = publish(session, image);
 	if (!err && !session->paused)

@@ -51,6 +51,7 @@ struct session {
 	struct attachment **attachments;
 	size_t attachment_count, attachment_room;
 	bool paused;    /* no probes for now */
+	bool ran_out;   /* of descriptors; it has been told */
 	pid_t *targets; /* alive */
 	size_t target_count, target_room;
 	struct later later[LATER_MAX];

@@ -164,10 +164,11 @@ static int load(struct session *session, char *why)
 	if (!err)
 		err = genscope_bpf__attach(session->skeleton); /* the tracepoints */
 	if (err) {
-		snprintf(why, IMAGE_WHY_MAX,
-			 "the kernel refuses the BPF programs (%s): "
-			 "Linux 5.17 or later is needed; -v shows its words",
-			 strerror(-err));
+		snprintf(why, IMAGE_WHY_MAX, "the kernel refuses the BPF programs (%s): %s",
+			 strerror(-err),
+			 err == -EMFILE || err == -ENFILE ?
+				 "raise the limit (ulimit -n, LimitNOFILE=)" :
+				 "Linux 5.17 or later is needed; -v shows its words");
 		return -EPERM;
 	}
 	session->ring = ring_buffer__new(bpf_map__fd(session->skeleton->maps.ring), on_record,

@@ -54,6 +54,9 @@ struct session_options {
 	bool suspects;     /* what was never awaited or never closed passes the filters */
 	unsigned
 		tells; /* only the sites that tell of these: enum site_tells of sites/finder.h; 0: all */
+	/* File descriptors that are left to others in this process: no more processes become targets (-EMFILE) when only
+	 * so many can be had. */
+	unsigned spare_descriptors;
 	size_t ring_bytes;                            /* 0: default; a power of two */
 	size_t objects_max;                           /* 0: default */
 	void (*warn)(void *ctx, const char *message); /* one line for people; may be NULL */

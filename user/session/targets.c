@@ -76,7 +76,10 @@ static void tell_refusal(struct session *session, pid_t pid)
 /* The same for people too; `err` as of session_attach_process(). */
 static void refuse(struct session *session, pid_t pid, int err, const char *why)
 {
-	if (err == -ENOTSUP || err == -EACCES)
+	bool first_without_room = err == -EMFILE && !session->ran_out;
+
+	session->ran_out |= err == -EMFILE;
+	if (err == -ENOTSUP || err == -EACCES || first_without_room)
 		session_warn(session, "pid %d: %s", pid, why);
 	tell_refusal(session, pid);
 }
