@@ -273,6 +273,15 @@ class Check:
             expect(not unknown, f"{where}: no such variable: {unknown}")
             yield where, re.sub(r"\$\{?(\w+)\}?", lambda m: values[m.group(1)], expression)
 
+    def check_legends(self, panels):
+        """Each names labels that its expression keeps: others would be blank."""
+        for panel in panels:
+            for target in panel.get("targets", []):
+                found, grouped = selected_metrics(target["expr"])
+                own = set().union(*(METRICS.get(re.sub("_(bucket|sum|count)$", "", name), set()) for name, _ in found))
+                absent = set(re.findall(r"{{\s*(\w+)\s*}}", target["legendFormat"])) - (grouped or own | SCRAPED)
+                expect(not absent, f"{panel['title']}: its legend has {sorted(absent)}, its series have not")
+
     def check_dashboard(self):
         dashboard = json.loads(read(self.path("grafana", "genscope.json")))
         panels = dashboard["panels"]
@@ -287,6 +296,7 @@ class Check:
                 expect(panel.get("description") and panel["targets"], f"{panel['title']}: says nothing")
                 expect(all(source["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
                            for source in [panel] + panel["targets"]), f"{panel['title']}: not of the chosen source")
+        self.check_legends(panels)
         expressions = list(self.expressions(dashboard))
         for where, expression in expressions:
             if not where.startswith("annotation"):  # of ALERTS, which are Prometheus' own
