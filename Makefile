@@ -60,8 +60,8 @@ FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FORMATTED = $(wildcard $(foreach d,bpf include tests/unit tests/fuzz tests/layouts tests/bench tests/http,$(d)/*.c $(d)/*.h)) \
             $(shell find user -name '*.[ch]' 2>/dev/null)
 
-.PHONY: all deps demo check check-build check-run unit layouts http contrib fuzz fuzz-smoke live soak interpreters bench install uninstall \
-        format lint clean distclean help FORCE
+.PHONY: all deps demo check check-build check-run unit layouts http contrib screenshots fuzz fuzz-smoke live soak interpreters bench \
+        install uninstall format lint clean distclean help FORCE
 all: $(BUILD)/genscope
 
 # --- the BPF object and its skeleton ---------------------------------------------------------------------------------
@@ -220,6 +220,31 @@ http: $(BUILD)/tests/serve
 contrib: all
 	@$(PYTHON) tests/contrib/check.py --genscope $(BUILD)/genscope
 
+# docs/dashboard-*.png: the dashboard of a real scene, drawn by Grafana's own libraries. npm works where its package.json
+# is, hence the copies.
+DASHBOARD := tests/contrib/dashboard
+PICTURES  := $(BUILD)/screenshots
+SCREENSHOT_SECONDS ?= 180
+
+$(PICTURES)/node_modules/.package-lock.json: $(addprefix $(DASHBOARD)/,package.json package-lock.json .npmrc)
+	$(call say,NPM,$(@D))
+	@mkdir -p $(PICTURES)
+	$(Q)cp $^ $(PICTURES)
+	$(Q)cd $(PICTURES) && npm ci --loglevel=error
+	@touch $@
+
+$(PICTURES)/page.js: $(wildcard $(DASHBOARD)/page/*) $(PICTURES)/node_modules/.package-lock.json
+	$(call say,PAGE,$@)
+	$(Q)cp $(DASHBOARD)/page/index.html $(PICTURES)
+	$(Q)NODE_PATH=$(PICTURES)/node_modules $(PICTURES)/node_modules/.bin/esbuild $(DASHBOARD)/page/main.jsx --bundle --minify \
+	    --jsx=automatic --loader:.ttf=empty --define:process.env.NODE_ENV='"production"' --log-level=warning --outfile=$@
+
+screenshots:
+	@tests/setup/deps.sh install screenshots
+	@$(MAKE) $(JOBS) all $(PICTURES)/page.js
+	@$(PYTHON) $(DASHBOARD)/screenshots.py --genscope $(BUILD)/genscope --build $(PICTURES) --output docs \
+	    --seconds $(SCREENSHOT_SECONDS)
+
 $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/asan/tests/fuzz/%.o $(ASAN)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
@@ -312,6 +337,7 @@ A stranger needs two of these, as root on a fresh Debian 12 or 13:
   make layouts     the tables of offsets against the headers and the memory of each test interpreter
   make http        the HTTP server of `export` against curl, openssl, promtool and worse; HTTP='-k tls' for a part
   make contrib     units, manifests, alert rules and dashboard of contrib/, by systemd's and Prometheus' own tools
+  make screenshots  docs/dashboard-*.png: a scene of SCREENSHOT_SECONDS=180, drawn by Grafana's libraries (from npm); root
   make fuzz        fuzzers, FUZZ_SECONDS=10 each
   make live        live tests: real interpreters, root; LIVE=--everything: all tests on all builds; LIVE='-k 3.14' for a part
   make soak        `export` while processes come and go, SOAK=600 seconds; root; SOAK_TOOL=asan: for leaks, built with ASan

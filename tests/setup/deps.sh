@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # deps.sh install GROUP   as root on Debian 12 or 13: install what is missing, and nothing if nothing is
 # deps.sh missing GROUP   say in one line what is missing, install nothing; exit 1 if something is
-# GROUP is build (make, make demo), lint, bench (bpftrace, for comparison), or all (make check, too).
+# GROUP is build (make, make demo), lint, bench (bpftrace, for comparison), screenshots (what draws the dashboard), or
+# all (make check, too).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/apt.sh"
@@ -10,6 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build_packages="gcc libc6-dev make clang bpftool libelf-dev zlib1g-dev libcapstone-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev libcap-ng-dev libseccomp-dev pkg-config git python3"
 lint_packages="clang-format clang-tidy"
 bench_packages="bpftrace"
+screenshots_packages="chromium chromium-driver pngquant"
 check_packages="curl openssl python3-prometheus-client tmux libcriterion-dev libjson-c-dev libclang-rt-dev python3-dbg libpython3-dev debootstrap debian-archive-keyring ca-certificates
 	chromium chromium-driver systemd python3-yaml"
 
@@ -135,6 +137,9 @@ install() {
 	build) packages=$build_packages ;;
 	lint) packages=$lint_packages ;;
 	bench) packages=$bench_packages ;;
+	screenshots)
+		packages="$build_packages $screenshots_packages $(node_packages)"
+		have_prometheus || extras=prometheus ;;
 	*)
 		packages="$build_packages $check_packages $lint_packages $(node_packages)"
 		have_prometheus || extras=prometheus
@@ -157,11 +162,12 @@ install() {
 	: >"$log"
 	[ -z "$packages" ] || install_packages $packages
 	install_libbpf
-	[ -z "$extras" ] || { install_prometheus && install_viewer; }
+	case $extras in *prometheus*) install_prometheus ;; esac
+	case $extras in *"$viewer_package"*) install_viewer ;; esac
 }
 
 case ${1:-}-${2:-} in
 missing-*) missing "$2" ;;
-install-build | install-lint | install-bench | install-all) install "$2" ;;
-*) echo "usage: deps.sh install|missing build|lint|bench|all" >&2; exit 2 ;;
+install-build | install-lint | install-bench | install-screenshots | install-all) install "$2" ;;
+*) echo "usage: deps.sh install|missing build|lint|bench|screenshots|all" >&2; exit 2 ;;
 esac
