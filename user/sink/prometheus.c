@@ -113,6 +113,14 @@ static void put_function_objects(struct page *page)
 		put_objects(page, &page->series->at[i], page->series->at[i].objects.count, true);
 }
 
+/* 0: nothing is suspended. A suspension may have begun after the page's time was taken: that is not nothing. */
+static uint64_t age_of(uint64_t since_ns, uint64_t now_ns)
+{
+	if (!since_ns)
+		return 0;
+	return since_ns < now_ns ? now_ns - since_ns : 1;
+}
+
 static void put_oldest(struct page *page)
 {
 	begin_family(page, "genscope_oldest_suspended_seconds", EXPOSITION_GAUGE, "seconds",
@@ -122,12 +130,11 @@ static void put_oldest(struct page *page)
 		     false);
 	for (size_t i = 0; i < page->series->count; i++) {
 		const struct exporter_series *series = &page->series->at[i];
-		uint64_t since_ns = series->objects.suspended_since_ns;
+		uint64_t age_ns = age_of(series->objects.suspended_since_ns, page->self->now_ns);
 		struct exposition_label at[LABELS_MAX];
 		struct exposition_labels labels = labels_of(series, at, true);
 
-		exposition_gauge(&page->out, &labels,
-				 since_ns ? (double)(page->self->now_ns - since_ns) / 1e9 : 0);
+		exposition_gauge(&page->out, &labels, (double)age_ns / 1e9);
 	}
 }
 
