@@ -230,6 +230,23 @@ Test(budget, goes_down_step_by_step)
 	now.now_ns += 60 * SECOND;
 	now.cpu_ns += 60 * SECOND;
 	cr_expect_eq(budget_update(&budget, &now), BUDGET_ALL);
+	cr_expect_float_eq(budget_share_of(&budget, BUDGET_ALL) * (double)now.now_ns, STEP, 1);
+	cr_expect_float_eq(budget_share_of(&budget, BUDGET_OUTERMOST) * (double)now.now_ns,
+			   2 * STEP, 1);
+	cr_expect_float_eq(budget_share_of(&budget, BUDGET_NONE) * (double)now.now_ns, 60 * SECOND,
+			   1);
+}
+
+Test(budget, begins_with_all_probes_all_of_the_time)
+{
+	const struct budget_costs costs = { .hit_ns = 1000 };
+	struct budget_reading now = {};
+	struct budget budget;
+
+	budget_begin(&budget, 0.01, &costs, true, &now);
+	cr_expect_eq(budget_share_of(&budget, BUDGET_ALL), 1);
+	cr_expect_eq(budget_share_of(&budget, BUDGET_OUTERMOST), 0);
+	cr_expect_eq(budget_duty(&budget), 1);
 }
 
 /* A busy start has emptied the account of what hardly runs from then on: it is seen again before the hour is out, and for

@@ -461,3 +461,27 @@ Test(json_sink, writes_losses_and_the_summary)
 	json_object_put(object);
 	paper_close(&paper);
 }
+
+Test(json_sink, says_which_probes_there_are)
+{
+	static const struct {
+		bool on, outermost;
+	} changes[] = { { false, false }, { true, true }, { true, false } };
+	struct paper paper;
+
+	paper_open(&paper, &sink_json, false);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct json_object *object;
+
+		paper_clear(&paper);
+		paper.sink.ops->duty(&paper.sink, 1000000000 + i, changes[i].on,
+				     changes[i].outermost);
+		object = read_line(&paper);
+		expect_string(object, "type", "duty");
+		expect_number(object, "ts_ns", 1000000000 + i);
+		expect_bool(object, "probes", changes[i].on);
+		expect_bool(object, "outermost", changes[i].outermost);
+		json_object_put(object);
+	}
+	paper_close(&paper);
+}

@@ -124,6 +124,7 @@ int run_open(struct run *run, struct session_options wanted)
 	wanted.kinds = options->kinds;
 	wanted.min_run_ns = options->min_run_ns;
 	wanted.min_suspended_ns = options->min_suspended_ns;
+	wanted.fewer_probes = run->has_outermost && options->max_overhead > 0;
 	wanted.watch_exec = options->all || options->cgroup || (options->exe && wanted.own_probes);
 	wanted.stopped = on_stopped;
 	wanted.warn = on_warning;
@@ -204,7 +205,8 @@ static void begin_budget(struct run *run)
 	struct budget_costs costs = budget_costs_of(session_features(run->session)->trap_ns);
 	struct budget_reading reading = read_budget(run);
 
-	budget_begin(&run->budget, run->options->max_overhead / 100, &costs, false, &reading);
+	budget_begin(&run->budget, run->options->max_overhead / 100, &costs,
+		     run->has_outermost && session_all_see_outermost(run->session), &reading);
 }
 
 /* Takes probes off, or puts them on again, so that the limit is kept. */
@@ -213,7 +215,7 @@ static int keep_budget(struct run *run)
 	struct budget_reading reading;
 	char why[IMAGE_WHY_MAX] = "";
 	enum budget_level level;
-	int err = 0;
+	int err;
 
 	if (clock_now_ns() < run->budget.now_ns + BUDGET_NS)
 		return 0;
@@ -222,10 +224,7 @@ static int keep_budget(struct run *run)
 	if (level == run->budget.level)
 		return 0;
 	run->paused = level == BUDGET_NONE;
-	if (run->paused)
-		session_pause(run->session);
-	else
-		err = session_resume(run->session, why);
+	err = session_set_level(run->session, level, why);
 	if (err) {
 		complain("%s", why);
 		return err;
@@ -233,7 +232,7 @@ static int keep_budget(struct run *run)
 	reading = read_budget(run);
 	budget_switched(&run->budget, level, &reading);
 	if (run->ops->duty)
-		run->ops->duty(run->ctx, clock_now_ns(), !run->paused);
+		run->ops->duty(run->ctx, clock_now_ns(), level);
 	return 0;
 }
 
@@ -299,7 +298,7 @@ void run_loop(struct run *run)
 
 void run_end(struct run *run)
 {
-	if (!run->partial && !run->paused)
+	if (!run->partial && (!run->budget.share || run->budget.level == BUDGET_ALL))
 		session_reconcile(run->session, RECONCILED_MAX, &run->reconciliation);
 	session_end_command(run->session);
 	session_detach(run->session);
@@ -312,6 +311,9 @@ void run_summarise(const struct run *run, const struct run_reader *reader, struc
 {
 	struct session_stats stats;
 
+	if (run->budget.time_ns[BUDGET_OUTERMOST])
+		session_lacks(run->session,
+			      "only outermost steps were seen at times, to keep --max-overhead");
 	if (run->budget.time_ns[BUDGET_NONE])
 		session_lacks(run->session, "probes were off at times, to keep --max-overhead");
 	session_stats(run->session, &stats);
@@ -331,6 +333,7 @@ void run_summarise(const struct run *run, const struct run_reader *reader, struc
 		.reconciled = run->reconciliation.objects,
 		.disagreements = run->reconciliation.disagreements + run->reconciliation.missing,
 		.duty_ratio = run->options->max_overhead > 0 ? budget_duty(&run->budget) : 1,
+		.outermost_ratio = budget_share_of(&run->budget, BUDGET_OUTERMOST),
 		.coverage = session_coverage(run->session),
 	};
 	out->lost.fault += reader->bad;

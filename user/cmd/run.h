@@ -26,8 +26,9 @@ struct run_ops {
 	void (*tick)(void *ctx, uint64_t now_ns);
 	/* Losses since the last call. May be NULL. */
 	void (*lost)(void *ctx, uint64_t now_ns, const struct loss *since);
-	/* Probes went off, or came on again: between the two nothing is seen. May be NULL. */
-	void (*duty)(void *ctx, uint64_t now_ns, bool on);
+	/* Which probes there are from now on, to keep --max-overhead: what was known of objects is forgotten. May be
+	 * NULL. */
+	void (*duty)(void *ctx, uint64_t now_ns, enum budget_level level);
 	/* A target came, went or was refused, as in session_options. May be NULL. */
 	void (*target)(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
 	/* Has the command had enough? May be NULL. */
@@ -45,9 +46,11 @@ struct run {
 	struct reconciliation reconciliation;
 	unsigned tells; /* as in session_options */
 	bool patient;   /* nobody waits for the records: fewer wake-ups. Set before run_open() */
+	/* Over --max-overhead, the outermost steps alone tell enough to be tried first. Set before run_open() */
+	bool has_outermost;
 	bool seeds;
 	struct budget budget; /* --max-overhead */
-	bool paused;          /* probes are off to keep it */
+	bool paused;          /* all probes are off to keep it */
 	bool partial; /* the map does not follow everything: it is not compared with memory */
 };
 

@@ -39,7 +39,8 @@ struct slow_run {
 	struct sink sink;
 	uint64_t next_survey_ns, next_parked_ns, survey_took_ns;
 	uint64_t next_repeats_ns, now_ns;
-	bool parked_left; /* the next survey goes on with what is parked */
+	uint64_t known_ns; /* what is older than this was read from memory; 0: than the run */
+	bool parked_left;  /* the next survey goes on with what is parked */
 	uint64_t steps, suspects[SUSPECT_COUNT], longest_ns, unselected;
 	int err; /* -ENOMEM */
 };
@@ -197,11 +198,10 @@ static uint32_t on_line(void *ctx, uint32_t pid, const struct slow_place *place)
 /* Steps over the limit have no end that would tell of them, and what is parked has no event at all. */
 static int look(struct slow_run *slow, uint64_t now_ns)
 {
-	struct survey survey = { .flags = SURVEY_RUNNING,
-				 .limit = TOLD_MAX,
-				 .begin_ns = slow->run.start_ns };
+	uint64_t known_ns = slow->known_ns ? slow->known_ns : slow->run.start_ns;
+	struct survey survey = { .flags = SURVEY_RUNNING, .limit = TOLD_MAX, .begin_ns = known_ns };
 	struct living_callbacks callbacks = {
-		.begin_ns = slow->run.start_ns, .chain = on_running, .line = on_line, .ctx = slow
+		.begin_ns = known_ns, .chain = on_running, .line = on_line, .ctx = slow
 	};
 	const uint64_t *living = &stream_counts(slow->stream)->living;
 	uint64_t before = *living;
@@ -267,11 +267,12 @@ static void on_lost(void *ctx, uint64_t now_ns, const struct loss *since)
 	slow->sink.ops->lost(&slow->sink, now_ns, since);
 }
 
-static void on_duty(void *ctx, uint64_t now_ns, bool on)
+static void on_duty(void *ctx, uint64_t now_ns, enum budget_level level)
 {
 	struct slow_run *slow = ctx;
 
-	slow->sink.ops->duty(&slow->sink, now_ns, on);
+	slow->known_ns = now_ns;
+	slow->sink.ops->duty(&slow->sink, now_ns, level != BUDGET_NONE, level == BUDGET_OUTERMOST);
 }
 
 static bool has_enough(const void *ctx)
@@ -463,7 +464,9 @@ int cmd_slow(int argc, char **argv)
 	status = options_parse(&slow_argp, argc, argv, &slow.options);
 	if (status)
 		return status;
-	slow.run = (struct run){ .options = &slow.options, .ops = &slow_ops, .ctx = &slow };
+	slow.run = (struct run){
+		.options = &slow.options, .ops = &slow_ops, .ctx = &slow, .has_outermost = true
+	};
 	slow.selection = (struct selection){ .function_glob = slow.options.function_glob,
 					     .file_glob = slow.options.file_glob };
 	if (make_models(&slow)) {

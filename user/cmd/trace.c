@@ -80,12 +80,13 @@ static void on_lost(void *ctx, uint64_t now_ns, const struct loss *since)
 	trace->sink.ops->lost(&trace->sink, now_ns, since);
 }
 
-static void on_duty(void *ctx, uint64_t now_ns, bool on)
+static void on_duty(void *ctx, uint64_t now_ns, enum budget_level level)
 {
 	struct trace *trace = ctx;
 
 	if (trace->sink.ops->duty)
-		trace->sink.ops->duty(&trace->sink, now_ns, on);
+		trace->sink.ops->duty(&trace->sink, now_ns, level != BUDGET_NONE,
+				      level == BUDGET_OUTERMOST);
 }
 
 static bool has_enough(const void *ctx)

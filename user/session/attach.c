@@ -212,11 +212,17 @@ void attachment_detach(struct session *session, struct attachment *attachment)
 	attachment->link_count = 0;
 }
 
-int attachment_attach(struct session *session, struct attachment *attachment, char *why)
+int attachment_attach_at(struct session *session, struct attachment *attachment,
+			 enum budget_level level, char *why)
 {
-	int err = session->features.uprobe_multi ? attach_multi(session, attachment) :
-						   attach_single(session, attachment);
+	int err;
 
+	attachment->outermost = session->options.steps || level == BUDGET_OUTERMOST;
+	if (level == BUDGET_NONE ||
+	    (level == BUDGET_OUTERMOST && !attachment->image->table.has_returns))
+		return 0;
+	err = session->features.uprobe_multi ? attach_multi(session, attachment) :
+					       attach_single(session, attachment);
 	if (err) {
 		snprintf(why, IMAGE_WHY_MAX, "%.200s: probes cannot be attached: %s",
 			 attachment->image->path, strerror(-err));
@@ -337,15 +343,14 @@ int attach_image(struct session *session, struct image_file *image, pid_t pid, c
 		return -ENOMEM;
 	attachment->image = image;
 	attachment->pid = pid;
-	attachment->outermost = session->options.steps;
 	*why = 0;
 	err = check_descriptors(session, image, why);
 	if (!err)
 		err = take_number(session, &attachment->number);
 	if (!err)
 		err = publish(session, image);
-	if (!err && !session->paused)
-		err = attachment_attach(session, attachment, why);
+	if (!err)
+		err = attachment_attach_at(session, attachment, session->level, why);
 	if (!err)
 		err = remember(session, attachment);
 	if (err) {

@@ -128,11 +128,18 @@ void budget_switched(struct budget *budget, enum budget_level level,
 	budget->floor_ns = budget->credit_ns < 0 ? budget->credit_ns - second_of(budget) / 2 : 0;
 }
 
-double budget_duty(const struct budget *budget)
+double budget_share_of(const struct budget *budget, enum budget_level level)
 {
 	uint64_t all = 0;
 
-	for (int level = 0; level < BUDGET_LEVELS; level++)
-		all += budget->time_ns[level];
-	return all ? (double)budget->time_ns[BUDGET_ALL] / (double)all : 1;
+	for (int each = 0; each < BUDGET_LEVELS; each++)
+		all += budget->time_ns[each];
+	if (!all)
+		return level == BUDGET_ALL;
+	return (double)budget->time_ns[level] / (double)all;
+}
+
+double budget_duty(const struct budget *budget)
+{
+	return budget_share_of(budget, BUDGET_ALL);
 }

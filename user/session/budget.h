@@ -73,6 +73,8 @@ enum budget_level budget_update(struct budget *budget, const struct budget_readi
 void budget_switched(struct budget *budget, enum budget_level level,
 		     const struct budget_reading *reading);
 
+/* The part of the time spent on a level; before any, all of it with all probes. */
+double budget_share_of(const struct budget *budget, enum budget_level level);
 /* The part of the time in which all probes were there: 1 when they always were. */
 double budget_duty(const struct budget *budget);
 

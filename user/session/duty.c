@@ -8,22 +8,19 @@
 #include "session/internal.h"
 #include "session/seed.h"
 
-void session_pause(struct session *session)
-{
-	session->paused = true;
-	for (size_t i = 0; i < session->attachment_count; i++)
-		attachment_detach(session, session->attachments[i]);
-}
-
-int session_resume(struct session *session, char *why)
+int session_set_level(struct session *session, enum budget_level level, char *why)
 {
 	int err = 0;
 
+	session->level = level;
+	for (size_t i = 0; i < session->attachment_count; i++)
+		attachment_detach(session, session->attachments[i]);
+	if (level == BUDGET_NONE)
+		return 0;
 	session_forget(session->skeleton->progs.forget_objects, 0);
-	session->paused = false;
 	for (size_t i = 0; i < session->attachment_count && !err; i++)
-		err = attachment_attach(session, session->attachments[i], why);
-	if (!err && session->options.seed)
+		err = attachment_attach_at(session, session->attachments[i], level, why);
+	if (!err && session->options.seed && level == BUDGET_ALL)
 		session_seed(session);
 	return err;
 }
@@ -53,8 +50,7 @@ int session_set_probes(struct session *session, pid_t pid, enum budget_level lev
 		return err;
 	}
 	session_forget(session->skeleton->progs.forget_objects_of, process);
-	attachment->outermost = level == BUDGET_OUTERMOST;
-	err = attachment_attach(session, attachment, why);
+	err = attachment_attach_at(session, attachment, level, why);
 	if (!err && session->options.seed && !attachment->outermost)
 		seed_later(session, pid);
 	return err;
@@ -65,6 +61,14 @@ bool session_sees_outermost(const struct session *session, pid_t pid)
 	const struct attachment *attachment = attachment_of(session, pid);
 
 	return attachment && attachment->image->table.has_returns;
+}
+
+bool session_all_see_outermost(const struct session *session)
+{
+	for (size_t i = 0; i < session->attachment_count; i++)
+		if (!session->attachments[i]->image->table.has_returns)
+			return false;
+	return true;
 }
 
 uint64_t session_process_cpu_ns(pid_t pid)

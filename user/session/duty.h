@@ -14,16 +14,18 @@
  * Targets, forks and execs are followed all the same.
  */
 
-void session_pause(struct session *session);
-/* 0 or -errno; `why` (IMAGE_WHY_MAX bytes) says what failed. */
-int session_resume(struct session *session, char *why);
+/* Which probes the targets have from now on. BUDGET_ALL: as the options want them. BUDGET_OUTERMOST: those of steps
+ * that C drives, as with session_options.steps; needs fewer_probes or own_probes. Interpreters of which these cannot be
+ * seen by themselves have none then. 0 or -errno; `why` (IMAGE_WHY_MAX bytes) says what failed. */
+int session_set_level(struct session *session, enum budget_level level, char *why);
 
 /* The same for one target alone, in sessions with own_probes. What it did while the rest went on is not seen.
- * BUDGET_OUTERMOST: of steps that C drives, as with session_options.steps; BUDGET_ALL: as the options want them.
  * -ESRCH: it is no target. `why` as above. */
 int session_set_probes(struct session *session, pid_t pid, enum budget_level level, char *why);
-/* Can the steps of its interpreter that C drives be seen by themselves? */
+
+/* Can the steps that C drives be seen by themselves: of one target's interpreter; of every target's? */
 bool session_sees_outermost(const struct session *session, pid_t pid);
+bool session_all_see_outermost(const struct session *session);
 
 /* Hits of one target since it has probes, and its processor time. -ESRCH. */
 struct process_reading {

@@ -5,6 +5,7 @@
 /* What the files of user/session/ share; nobody else includes it. */
 
 #include "session/seed.h"
+#include "session/budget.h"
 #include "session/session.h"
 #include "session/skeleton.h"
 
@@ -50,9 +51,9 @@ struct session {
 	struct images images;
 	struct attachment **attachments;
 	size_t attachment_count, attachment_room;
-	bool paused;    /* no probes for now */
-	bool ran_out;   /* of descriptors; it has been told */
-	pid_t *targets; /* alive */
+	enum budget_level level; /* which probes there are; with own_probes what new targets get */
+	bool ran_out;            /* of descriptors; it has been told */
+	pid_t *targets;          /* alive */
 	size_t target_count, target_room;
 	struct later later[LATER_MAX];
 	size_t later_count;
@@ -72,8 +73,10 @@ struct session {
 
 /* attach.c */
 int attach_image(struct session *session, struct image_file *image, pid_t pid, char *why);
-/* Its probes alone; it stays remembered. `why` as in session.h. */
-int attachment_attach(struct session *session, struct attachment *attachment, char *why);
+/* Its probes alone, none of BUDGET_NONE or where an interpreter has none of that level; it is remembered anyway.
+ * `why` as in session.h. */
+int attachment_attach_at(struct session *session, struct attachment *attachment,
+			 enum budget_level level, char *why);
 void attachment_detach(struct session *session, struct attachment *attachment);
 void detach_process(struct session *session, pid_t pid);
 void detach_all(struct session *session);

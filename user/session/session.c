@@ -122,7 +122,7 @@ static void configure(struct session *session)
 	settings->follow_forks = 1;
 	settings->stream = !options->distributions;
 	settings->distributions = options->distributions;
-	settings->steps = options->steps || options->own_probes;
+	settings->steps = options->steps || options->own_probes || options->fewer_probes;
 	settings->forget_closed = !session_sees_frees(session);
 	settings->places = options->survey;
 	settings->tasks = options->tasks;
@@ -190,7 +190,7 @@ int session_open(const struct session_options *options, struct session **out, ch
 		return -ENOMEM;
 	session->options = *options;
 	session->begin_ns = clock_now_ns();
-	session->paused = options->no_probes;
+	session->level = options->no_probes ? BUDGET_NONE : BUDGET_ALL;
 	if (!session->options.tells)
 		session->options.tells = TELLS_EVERYTHING;
 	features_try(&session->features);

@@ -44,6 +44,7 @@ struct session_options {
 	bool tasks;         /* distributions are of asyncio tasks, by row (struct task_record) */
 	bool no_probes; /* find the targets, and attach nothing */
 	bool own_probes; /* each process has probes of its own, and its hits are counted; --all too */
+	bool fewer_probes; /* session_set_level() will be told BUDGET_OUTERMOST, too */
 	/* Times of functions are kept as long as the reader wants (session_forget_distributions), not up to a number
 	 * of functions. */
 	bool distributions_live;

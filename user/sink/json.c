@@ -304,13 +304,14 @@ static void json_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 	writer_used(sink->writer, out);
 }
 
-static void json_duty(struct sink *sink, uint64_t ts_ns, bool on)
+static void json_duty(struct sink *sink, uint64_t ts_ns, bool on, bool outermost)
 {
 	char *out = writer_room(sink->writer, LINE_BYTES);
 
 	out = put_u64(PUT(out, "{\"type\":\"duty\",\"ts_ns\":"), ts_ns);
 	out = put_time(sink, PUT(out, ",\"time\":"), ts_ns);
 	out = put_word(PUT(out, ",\"probes\":"), on ? "true" : "false");
+	out = put_word(PUT(out, ",\"outermost\":"), outermost ? "true" : "false");
 	out = PUT(out, "}\n");
 	writer_used(sink->writer, out);
 }
@@ -344,7 +345,8 @@ static void json_end(struct sink *sink, const struct summary *s)
 	out = put_u64(PUT(out, ",\"reconciled\":"), s->reconciled);
 	out = put_u64(PUT(out, ",\"disagreements\":"), s->disagreements);
 	out = put_u64(PUT(out, ",\"duration_ns\":"), s->duration_ns);
-	out += sprintf(out, ",\"duty_ratio\":%.4f", s->duty_ratio);
+	out += sprintf(out, ",\"duty_ratio\":%.4f,\"outermost_ratio\":%.4f", s->duty_ratio,
+		       s->outermost_ratio);
 	out = put_word(PUT(out, ",\"closes\":"), s->closes ? "true" : "false");
 	out = put_locals_counts(out, &s->locals);
 	out = json_escape(PUT(out, ",\"coverage\":\""), s->coverage, strlen(s->coverage));

@@ -29,7 +29,8 @@ struct summary {
 	uint64_t reconciled;    /* objects whose state was compared with memory at the end */
 	uint64_t disagreements; /* and was another one, or unknown */
 	uint64_t bad;           /* records the reader could not make sense of */
-	double duty_ratio;      /* of the time that probes were on; 1: always */
+	double duty_ratio;      /* of the time that all probes were on; 1: always */
+	double outermost_ratio; /* of the time that those of outermost steps alone were */
 	const char *coverage;   /* "full" or what is missing */
 	bool closes;            /* hits = the sum of the rest */
 	struct locals_counts locals;
@@ -49,8 +50,9 @@ struct sink_ops {
 	void (*begin)(struct sink *sink);
 	void (*event)(struct sink *sink, const struct event *event);
 	void (*lost)(struct sink *sink, uint64_t ts_ns, const struct loss *since);
-	/* Probes went off to keep --max-overhead, or came on again. May be NULL. */
-	void (*duty)(struct sink *sink, uint64_t ts_ns, bool on);
+	/* Probes went off to keep --max-overhead, or came on again: all of them, or those of outermost steps alone. May be
+	 * NULL. */
+	void (*duty)(struct sink *sink, uint64_t ts_ns, bool on, bool outermost);
 	void (*end)(struct sink *sink, const struct summary *summary);
 };
 

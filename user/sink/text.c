@@ -161,11 +161,15 @@ static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 		      (unsigned long long)since->fault);
 }
 
-static void text_duty(struct sink *sink, uint64_t ts_ns, bool on)
+static void text_duty(struct sink *sink, uint64_t ts_ns, bool on, bool outermost)
 {
 	text_put_clock(sink, ts_ns);
-	writer_puts(sink->writer,
-		    on ? "probes are on again\n" : "probes are off, to keep --max-overhead\n");
+	if (outermost)
+		writer_puts(sink->writer,
+			    "probes of outermost steps alone, to keep --max-overhead\n");
+	else
+		writer_puts(sink->writer, on ? "probes are on again\n" :
+					       "probes are off, to keep --max-overhead\n");
 }
 
 static void text_end(struct sink *sink, const struct summary *s)
@@ -189,6 +193,11 @@ static void text_end(struct sink *sink, const struct summary *s)
 	if (s->duty_ratio < 1)
 		writer_printf(sink->writer, "probes were on %.1f %% of the time (--max-overhead)\n",
 			      s->duty_ratio * 100);
+	if (s->outermost_ratio > 0)
+		writer_printf(sink->writer,
+			      "those of outermost steps alone %.1f %%: what such a step awaited is "
+			      "not told\n",
+			      s->outermost_ratio * 100);
 	if (s->seeded || s->reconciled)
 		writer_printf(
 			sink->writer,
