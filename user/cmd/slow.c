@@ -13,6 +13,7 @@
 #include "model/slow.h"
 #include "model/stream.h"
 #include "model/suspects.h"
+#include "session/awaited.h"
 #include "session/survey.h"
 #include "sink/slow.h"
 #include "target/clock.h"
@@ -70,9 +71,8 @@ static bool is_full(const struct slow_run *slow)
 	return slow->options.max_events && printed >= slow->options.max_events;
 }
 
-static int on_step(void *ctx, const struct slow_step *step)
+static int show_step(struct slow_run *slow, const struct slow_step *step)
 {
-	struct slow_run *slow = ctx;
 	const struct event *event = step->event;
 	char name[32];
 	bool named;
@@ -94,6 +94,52 @@ static int on_step(void *ctx, const struct slow_step *step)
 	else
 		slow_text_step(&slow->sink, step, named ? name : NULL);
 	return 0;
+}
+
+/* Of a step whose awaits have no probes: the chain as it is in memory, a moment later. */
+static int show_with_awaited(struct slow_run *slow, const struct slow_step *step)
+{
+	const struct transition_record *t = step->event->transition;
+	struct code codes[AWAITED_MAX];
+	struct slow_place chain[1 + AWAITED_MAX] = { step->chain[0] };
+	struct slow_step whole = *step;
+	struct awaited_chain awaited;
+	int err;
+
+	if (session_read_awaited(slow->run.session, (pid_t)step->event->pid, t->gen, t->instruction,
+				 &awaited))
+		return show_step(slow, step);
+	for (size_t i = 0; i < awaited.count; i++) {
+		struct awaited *at = &awaited.at[i];
+
+		codes[i] = (struct code){ .name = at->code->name,
+					  .qualname = at->code->qualname,
+					  .file = at->code->file,
+					  .first_line = at->code->first_line,
+					  .kind = at->object.kind };
+		chain[1 + i] = (struct slow_place){
+			.gen = at->object.address,
+			.code = &codes[i],
+			.line = code_object_line(at->code, at->object.instruction),
+			.kind = at->object.kind,
+			.to = at->object.state,
+		};
+	}
+	whole.chain = chain;
+	whole.chain_count = 1 + awaited.count;
+	err = show_step(slow, &whole);
+	awaited_free(&awaited);
+	return err;
+}
+
+static int on_step(void *ctx, const struct slow_step *step)
+{
+	struct slow_run *slow = ctx;
+
+	if (slow->run.budget.level == BUDGET_OUTERMOST && !step->running &&
+	    step->chain_count == 1 && step->event->transition->to == STATE_SUSPENDED)
+		return show_with_awaited(slow, step);
+	return show_step(slow, step);
 }
 
 static void show_suspect(struct slow_run *slow, const struct suspect *suspect)

@@ -26,7 +26,7 @@ static struct transition_record as_transition(const struct slow_step *step)
 
 static void put_place(struct writer *writer, const struct slow_place *place)
 {
-	json_put_number(writer, "{\"id\":", place->id, false);
+	json_put_number(writer, "{\"id\":", place->id, !place->id);
 	writer_printf(writer, ",\"gen\":\"0x%llx\",\"kind\":\"%s\",\"qualname\":",
 		      (unsigned long long)place->gen, name_of_kind(place->kind));
 	json_put_string(writer, place->code->qualname);

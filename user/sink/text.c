@@ -194,10 +194,11 @@ static void text_end(struct sink *sink, const struct summary *s)
 		writer_printf(sink->writer, "probes were on %.1f %% of the time (--max-overhead)\n",
 			      s->duty_ratio * 100);
 	if (s->outermost_ratio > 0)
-		writer_printf(sink->writer,
-			      "those of outermost steps alone %.1f %%: what such a step awaited is "
-			      "not told\n",
-			      s->outermost_ratio * 100);
+		writer_printf(
+			sink->writer,
+			"those of outermost steps alone %.1f %%: what ran inside of such a step "
+			"is not told\n",
+			s->outermost_ratio * 100);
 	if (s->seeded || s->reconciled)
 		writer_printf(
 			sink->writer,
