@@ -24,10 +24,11 @@ import suite_top
 
 # What depends on where a build has its stores: on every build.
 PER_BUILD = (("core", suite_core.run), ("doctor", suite_doctor.run), ("seed", suite_seed.run))
-# What depends on how a version behaves: on one build of each version, and on a debug build. (Where fields lie in every
-# build is for `make layouts`.)
-PER_VERSION = (("locals", suite_locals.run), ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run),
-               ("latency", suite_latency.run), ("slow", suite_slow.run), ("export", suite_export.run),
+# What reads memory: on one build of each version, and on a debug build. (Where fields lie in every build is for
+# `make layouts`.)
+PER_LAYOUT = (("locals", suite_locals.run), ("ps", suite_ps.run), ("ps_asyncio", suite_ps_asyncio.run))
+# What depends on how a version behaves.
+PER_VERSION = (("latency", suite_latency.run), ("slow", suite_slow.run), ("export", suite_export.run),
                ("stages", suite_export_budget.run))
 # What depends on genscope, and little on what it looks at: on the oldest version and on the newest stable one.
 PER_END = (("runs", suite_runs.run), ("budget", suite_budget.run), ("record", suite_record.run),
@@ -48,12 +49,12 @@ class Job:
 
 
 def representatives(interps):
-    """One build of each version, no debug build if it can be helped, and one debug build, of the newest that has one."""
+    """One build of each version, no debug build if it can be helped; and one debug build, of the newest that has one, or none."""
     chosen = {}
     for interp in sorted(interps, key=lambda interp: interp.kind == "debug"):
         chosen.setdefault(interp.version, interp)
     debug = [interp for interp in interps if interp.kind == "debug"]
-    return [*chosen.values(), *sorted(debug, key=lambda interp: interp.minor)[-1:]]
+    return list(chosen.values()), sorted(debug, key=lambda interp: interp.minor)[-1:]
 
 
 def ends(chosen):
@@ -70,11 +71,12 @@ def chains(ctx, interps, everything):
     One interpreter is one list: -x sees every process of it, and two tracers coming and going on the same
     processes are a test of their own (errors.two_tracers).
     """
-    chosen = interps if everything else representatives(interps)
+    chosen, debug = (interps, interps) if everything else representatives(interps)
     outer = interps if everything else ends(chosen)
     found = []
     for interp in interps:
-        groups = PER_BUILD + (PER_VERSION if interp in chosen else ()) + (PER_END if interp in outer else ())
+        groups = PER_BUILD + (PER_LAYOUT if interp in chosen or interp in debug else ()) + \
+            (PER_VERSION if interp in chosen else ()) + (PER_END if interp in outer else ())
         chain = [Job(interp.label, name, lambda ctx, run=run, interp=interp: run(ctx, interp)) for name, run in groups]
         if interp is ctx.one:
             chain += [Job(interp.label, name, run) for name, run in ONCE]

@@ -13,6 +13,7 @@ int session_set_level(struct session *session, enum budget_level level, char *wh
 	int err = 0;
 
 	session->level = level;
+	session->unseeded_count = 0;
 	for (size_t i = 0; i < session->attachment_count; i++)
 		attachment_detach(session, session->attachments[i]);
 	if (level == BUDGET_NONE)

@@ -4,8 +4,8 @@
 
 /* What the files of user/session/ share; nobody else includes it. */
 
-#include "session/seed.h"
 #include "session/budget.h"
+#include "session/seed.h"
 #include "session/session.h"
 #include "session/skeleton.h"
 

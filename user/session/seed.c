@@ -247,6 +247,8 @@ static void seed_process(struct session *session, pid_t pid)
 
 void seed_later(struct session *session, pid_t pid)
 {
+	if (session->level != BUDGET_ALL) /* when all probes are back, all are seeded */
+		return;
 	if (session->unseeded_count < UNSEEDED_MAX)
 		session->unseeded[session->unseeded_count++] = pid;
 	else
