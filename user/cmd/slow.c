@@ -475,7 +475,16 @@ static const struct argp slow_argp = {
 	       "over the limit inside it, and what the interpreter reports of that time: garbage "
 	       "collections, imports, calls that may block. A step that does not end is told while "
 	       "it "
-	       "runs. -f, -F and -k select by any object of the chain.",
+	       "runs. -f, -F and -k select by any object of the chain.\n"
+	       "\n"
+	       "Beside a busy service, --max-overhead 1 leaves the probes of what an event loop "
+	       "drives "
+	       "as long as they can be afforded: steps are told all the same, but for what ran "
+	       "inside.\n"
+	       "\n"
+	       "  genscope slow --over 20ms -p 1234\n"
+	       "  genscope slow --parked 10m -F '*/app.py' -p 1234\n"
+	       "  genscope slow --max-overhead 1 -a",
 	.children = children,
 };
 
