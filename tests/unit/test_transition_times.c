@@ -143,18 +143,13 @@ static void times_end(void)
 			     (unsigned long long)known.transitions[code]);
 		for (unsigned metric = 0; metric < METRIC_COUNT; metric++)
 			check_histogram(&known.times[code].metric[metric],
-					&world_distributions(code)->metric[metric], code, metric);
+					world_times(code, metric), code, metric);
 	}
 }
 
 #define EACH_WORLD_WITH_TIMES                                                                      \
 	EACH_WORLD                                                                                 \
 	for (bool once_ = (times_begin(), true); once_; times_end(), once_ = false)
-
-static const struct histogram *times_of(uint32_t code, enum metric metric)
-{
-	return &world_distributions(code)->metric[metric];
-}
 
 static void resume_inner(struct py_gen *gen)
 {
@@ -199,17 +194,17 @@ Test(transition_times, of_one_generator_by_hand)
 		cr_assert_eq(ended - again, 123457789);
 		times_end();
 		code = world_object(gen->address)->code;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 2);
-		cr_assert_eq(times_of(code, METRIC_RUN)->sum_ns, 71000 + 123457789);
-		cr_assert_eq(times_of(code, METRIC_RUN)->max_ns, 123457789);
+		cr_assert_eq(world_times(code, METRIC_RUN)->count, 2);
+		cr_assert_eq(world_times(code, METRIC_RUN)->sum_ns, 71000 + 123457789);
+		cr_assert_eq(world_times(code, METRIC_RUN)->max_ns, 123457789);
 		/* 71000 is in [69632, 73728): the first of the eight parts from 2^16 on is [65536, 73728) */
-		cr_assert_eq(times_of(code, METRIC_RUN)->buckets[1 + 9 * 8], 1);
-		cr_assert_eq(times_of(code, METRIC_SELF)->sum_ns, 71000 + 123457789);
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->sum_ns, 1900);
-		cr_assert_eq(times_of(code, METRIC_START)->sum_ns, 5001000);
-		cr_assert_eq(times_of(code, METRIC_LIFETIME)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_LIFETIME)->sum_ns, ended - birth);
+		cr_assert_eq(world_times(code, METRIC_RUN)->buckets[1 + 9 * 8], 1);
+		cr_assert_eq(world_times(code, METRIC_SELF)->sum_ns, 71000 + 123457789);
+		cr_assert_eq(world_times(code, METRIC_SUSPENDED)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_SUSPENDED)->sum_ns, 1900);
+		cr_assert_eq(world_times(code, METRIC_START)->sum_ns, 5001000);
+		cr_assert_eq(world_times(code, METRIC_LIFETIME)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_LIFETIME)->sum_ns, ended - birth);
 	}
 }
 
@@ -260,8 +255,8 @@ Test(transition_times, of_a_chain)
 		for (int i = 0; i < 5; i++) {
 			uint32_t code = world_object(coros[i]->address)->code;
 
-			run = times_of(code, METRIC_RUN);
-			self = times_of(code, METRIC_SELF);
+			run = world_times(code, METRIC_RUN);
+			self = world_times(code, METRIC_SELF);
 			cr_assert_eq(run->count, 4);
 			cr_assert_eq(self->count, 4);
 			if (i == 4)
@@ -270,8 +265,9 @@ Test(transition_times, of_a_chain)
 				cr_assert_eq(
 					self->sum_ns,
 					run->sum_ns -
-						times_of(world_object(coros[i + 1]->address)->code,
-							 METRIC_RUN)
+						world_times(
+							world_object(coros[i + 1]->address)->code,
+							METRIC_RUN)
 							->sum_ns);
 		}
 	}
@@ -439,32 +435,32 @@ Test(transition_times, of_an_async_generator)
 		run = world_now() - up;
 		code = world_object(agen->address)->code;
 		inner_code = world_object(inner->address)->code;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_RUN)->sum_ns, run, "3.%u: %llu, not %lu",
-			     python_minor(), times_of(code, METRIC_RUN)->sum_ns, run);
-		cr_assert_eq(times_of(code, METRIC_SELF)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_SELF)->sum_ns, self, "3.%u: %llu, not %lu",
-			     python_minor(), times_of(code, METRIC_SELF)->sum_ns, self);
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->count, 0);
-		cr_assert_eq(times_of(code, METRIC_START)->count, 1);
-		cr_assert_eq(times_of(inner_code, METRIC_RUN)->count, 2);
-		cr_assert_eq(times_of(inner_code, METRIC_SUSPENDED)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_RUN)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_RUN)->sum_ns, run, "3.%u: %llu, not %lu",
+			     python_minor(), world_times(code, METRIC_RUN)->sum_ns, run);
+		cr_assert_eq(world_times(code, METRIC_SELF)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_SELF)->sum_ns, self, "3.%u: %llu, not %lu",
+			     python_minor(), world_times(code, METRIC_SELF)->sum_ns, self);
+		cr_assert_eq(world_times(code, METRIC_SUSPENDED)->count, 0);
+		cr_assert_eq(world_times(code, METRIC_START)->count, 1);
+		cr_assert_eq(world_times(inner_code, METRIC_RUN)->count, 2);
+		cr_assert_eq(world_times(inner_code, METRIC_SUSPENDED)->count, 1);
 		at = world_now();
 		time_passes(7777);
 		py_agen_start(
 			agen); /* now it is RUNNING from the flag on, a hit before the frame */
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->sum_ns, 7777 + 1000);
+		cr_assert_eq(world_times(code, METRIC_SUSPENDED)->sum_ns, 7777 + 1000);
 		up = at + 7777 + 1000;
 		time_passes(1234);
 		py_agen_return(agen);
 		run = world_now() - 1000 - (python_minor() == 11 ? 1000 : 0) - up;
 		self = run - 1000;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 2);
-		cr_assert_eq(times_of(code, METRIC_SELF)->count, 2);
+		cr_assert_eq(world_times(code, METRIC_RUN)->count, 2);
+		cr_assert_eq(world_times(code, METRIC_SELF)->count, 2);
 		cr_assert_eq(run, 1000 + 1234 + 1000);
-		cr_assert_eq(times_of(code, METRIC_RUN)->buckets[bucket_of(run)], 1);
-		cr_assert_eq(times_of(code, METRIC_SELF)->buckets[bucket_of(self)], 1);
-		cr_assert_eq(times_of(code, METRIC_LIFETIME)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_RUN)->buckets[bucket_of(run)], 1);
+		cr_assert_eq(world_times(code, METRIC_SELF)->buckets[bucket_of(self)], 1);
+		cr_assert_eq(world_times(code, METRIC_LIFETIME)->count, 1);
 		while (take_transition())
 			;
 	}
@@ -492,10 +488,10 @@ Test(transition_times, of_what_is_older)
 		py_return(running);
 		times_end();
 		code = world_object(running->address)->code;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_START)->count, 0);
-		cr_assert_eq(times_of(code, METRIC_LIFETIME)->count, 0);
+		cr_assert_eq(world_times(code, METRIC_RUN)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_SUSPENDED)->count, 1);
+		cr_assert_eq(world_times(code, METRIC_START)->count, 0);
+		cr_assert_eq(world_times(code, METRIC_LIFETIME)->count, 0);
 	}
 }
 
@@ -524,242 +520,3 @@ Test(transition_times, of_threads)
 }
 
 /* --- what is sent, what is kept --- */
-
-static uint32_t live_and_die(struct py_code *function)
-{
-	struct py_gen *gen = py_create(KIND_GENERATOR, function);
-	uint32_t code;
-
-	for (int i = 0; i < 3; i++) {
-		py_next(gen);
-		time_passes(10000);
-		py_yield(gen);
-	}
-	code = world_object(gen->address)->code;
-	py_next(gen);
-	py_return(gen);
-	return code;
-}
-
-Test(transition_times, are_kept_when_nothing_is_sent)
-{
-	EACH_WORLD
-	{
-		uint32_t code;
-
-		world_settings()->distributions = 1;
-		world_settings()->stream = 0;
-		code = live_and_die(py_code("quiet"));
-		cr_assert_null(take_transition());
-		cr_assert_str_eq(told_qualname(code), "quiet"); /* a name is needed all the same */
-		cr_assert_eq(world_count(STAT_EVENTS), 1 + 4 + 3 + 1);
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 4);
-		cr_assert_eq(times_of(code, METRIC_SELF)->count, 4);
-		cr_assert_eq(times_of(code, METRIC_SUSPENDED)->count, 3);
-		cr_assert_eq(times_of(code, METRIC_START)->count, 1);
-		cr_assert_eq(times_of(code, METRIC_LIFETIME)->count, 1);
-		for (unsigned metric = 0; metric < METRIC_COUNT; metric++)
-			cr_assert_eq(times_of(0, metric)->count, 0);
-	}
-}
-
-Test(transition_times, are_not_kept_unasked)
-{
-	EACH_WORLD
-	{
-		uint32_t code = live_and_die(py_code("f"));
-
-		for (unsigned metric = 0; metric < METRIC_COUNT; metric++)
-			cr_assert_eq(times_of(code, metric)->count, 0);
-		while (take_transition())
-			;
-	}
-}
-
-/* No room in the ring is no loss of times. */
-Test(transition_times, need_no_ring)
-{
-	EACH_WORLD
-	{
-		struct py_code *function = py_code("f");
-		uint32_t code;
-
-		world_settings()->distributions = 1;
-		world_settings()->stream = 0;
-		code = live_and_die(function);
-		world_ring_limit(0);
-		for (int i = 0; i < 5; i++)
-			cr_assert_eq(live_and_die(function), code);
-		live_and_die(
-			py_code("unnamed")); /* one that cannot be named is one of the others */
-		cr_assert_eq(world_count(STAT_LOST_RING), 0);
-		cr_assert_eq(world_count(STAT_EVENTS), 7 * 9);
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 6 * 4);
-		cr_assert_eq(times_of(0, METRIC_RUN)->count, 4);
-	}
-}
-
-Test(transition_times, are_filtered)
-{
-	EACH_WORLD
-	{
-		struct py_gen *gen, *coro;
-		uint32_t code;
-
-		world_settings()->distributions = 1;
-		world_settings()->stream = 0;
-		world_settings()->kinds = 1u << KIND_GENERATOR;
-		world_settings()->min_run_ns = 50000;
-		gen = py_create(KIND_GENERATOR, py_code("gen"));
-		coro = py_create(KIND_COROUTINE, py_code("coro"));
-		for (unsigned i = 1; i <= 4; i++) {
-			py_next(gen);
-			time_passes(20000 * i); /* 20, 40, 60, 80 */
-			py_yield(gen);
-			py_send(coro);
-			time_passes(90000);
-			py_yield(coro);
-		}
-		code = world_object(gen->address)->code;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 2);
-		cr_assert_eq(times_of(code, METRIC_RUN)->sum_ns, 61000 + 81000);
-		cr_assert_eq(world_count(STAT_EVENTS), 2);
-		code = world_object(coro->address)->code;
-		cr_assert_eq(times_of(code, METRIC_RUN)->count, 0);
-	}
-}
-
-/* -f: by the verdict on a code object. */
-Test(transition_times, are_filtered_by_function)
-{
-	EACH_WORLD
-	{
-		struct py_code *codes[] = { py_code("wanted"), py_code("unwanted") };
-		uint32_t ids[2];
-
-		world_settings()->distributions = 1;
-		world_settings()->stream = 0;
-		world_settings()->filter_codes = 1;
-		for (int i = 0; i < 2; i++) {
-			struct py_gen *gen = py_create(KIND_GENERATOR, codes[i]);
-
-			world_verdict(codes[i]->address, i ? VERDICT_DROP : VERDICT_PASS);
-			ids[i] = world_object(gen->address)->code;
-			py_next(gen);
-			py_yield(gen);
-			py_next(gen);
-			py_return(gen);
-		}
-		cr_assert_eq(times_of(ids[0], METRIC_RUN)->count, 2);
-		for (unsigned metric = 0; metric < METRIC_COUNT; metric++)
-			cr_assert_eq(times_of(ids[1], metric)->count, 0);
-	}
-}
-
-/* Who comes late shares entry 0; the sums are right even so. */
-Test(transition_times, are_shared_by_late_codes)
-{
-	EACH_WORLD
-	{
-		uint32_t last, codes[3];
-
-		world_settings()->distributions = 1;
-		world_settings()->stream = 0;
-		world_codes_before(DISTRIBUTIONS_MAX - 2);
-		last = live_and_die(py_code("last"));
-		cr_assert_eq(last, DISTRIBUTIONS_MAX - 1);
-		for (unsigned i = 0; i < 3; i++)
-			codes[i] = live_and_die(py_code("late"));
-		for (unsigned i = 0; i < 3; i++)
-			cr_assert_eq(codes[i], DISTRIBUTIONS_MAX + i);
-		cr_assert_eq(times_of(last, METRIC_RUN)->count, 4);
-		cr_assert_eq(times_of(last, METRIC_LIFETIME)->count, 1);
-		cr_assert_eq(times_of(0, METRIC_RUN)->count, 3 * 4);
-		cr_assert_eq(times_of(0, METRIC_SUSPENDED)->count, 3 * 3);
-		cr_assert_eq(times_of(0, METRIC_LIFETIME)->count, 3);
-		cr_assert_eq(times_of(0, METRIC_RUN)->sum_ns,
-			     3 * times_of(last, METRIC_RUN)->sum_ns);
-		cr_assert_eq(times_of(0, METRIC_RUN)->buckets[bucket_of(11000)], 3 * 3);
-		cr_assert_eq(times_of(0, METRIC_RUN)->max_ns, times_of(last, METRIC_RUN)->max_ns);
-	}
-}
-
-/* --- frees are not seen --- */
-
-Test(transition_times, objects_are_forgotten_when_they_close)
-{
-	EACH_WORLD
-	{
-		struct py_code *code = py_code("f");
-		struct py_gen *gens[4];
-
-		world_settings()->distributions = 1;
-		world_settings()->forget_closed = 1;
-		for (int i = 0; i < 4; i++)
-			gens[i] = py_create(i == 3 ? KIND_ASYNC_GENERATOR : KIND_GENERATOR, code);
-		py_next(gens[0]);
-		py_return(gens[0]);
-		py_next(gens[1]);
-		py_raise(gens[1], EXC_VALUE_ERROR);
-		py_catch();
-		cr_assert(world_object(gens[2]->address));
-		py_close(gens[2]); /* never begun */
-		if (python_minor() == 11)
-			py_raise(gens[2], EXC_GENERATOR_EXIT);
-		py_agen_start(gens[3]);
-		py_agen_yield(gens[3]);
-		cr_assert(world_object(gens[3]->address));
-		py_agen_start(gens[3]);
-		py_agen_return(gens[3]); /* the flag falls after the end */
-		for (int i = 0; i < 4; i++)
-			cr_assert_null(world_object(gens[i]->address), "3.%u: gens[%d]",
-				       python_minor(), i);
-		cr_assert_eq(world_count(STAT_OBJECTS), 4);
-		while (take_transition())
-			;
-	}
-}
-
-/* Its address is free: what comes there is another one, born or not. */
-Test(transition_times, a_forgotten_address_is_used_again)
-{
-	EACH_WORLD
-	{
-		struct py_code *code = py_code("f");
-		struct py_gen *first = py_create(KIND_GENERATOR, code), *second;
-		uint64_t first_id = world_object(first->address)->id;
-
-		world_settings()->distributions = 1;
-		world_settings()->forget_closed = 1;
-		py_next(first);
-		py_return(first);
-		second = py_create_at(first->address, KIND_COROUTINE, py_code("g"));
-		cr_assert_neq(world_object(second->address)->id, first_id);
-		cr_assert_eq(world_object(second->address)->kind, KIND_COROUTINE);
-		py_send(second);
-		py_return(second);
-		cr_assert_null(world_object(second->address));
-		while (take_transition())
-			;
-	}
-}
-
-/* A CLOSED of what is not in the map (its end has been seen, or nothing has) enters nothing. */
-Test(transition_times, nothing_enters_the_map_closed)
-{
-	EACH_WORLD
-	{
-		struct py_gen *gen = py_existing(KIND_GENERATOR, py_code("f"), STATE_SUSPENDED);
-
-		world_settings()->distributions = 1;
-		world_settings()->forget_closed = 1;
-		world_watch(false);
-		py_next(gen);
-		world_watch(true);
-		py_return(gen);
-		cr_assert_null(world_object(gen->address));
-		cr_assert_eq(world_count(STAT_OBJECTS), 0);
-		cr_assert_eq(world_count(STAT_EVENTS), 0);
-		cr_assert_eq(world_count(STAT_REDUNDANT), python_minor() == 11 ? 2 : 1);
-	}
-}

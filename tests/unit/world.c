@@ -391,6 +391,11 @@ const struct distributions *world_distributions(uint32_t code)
 	return bpf_map_lookup_elem(&distributions, &code);
 }
 
+const struct histogram *world_times(uint32_t code, enum metric metric)
+{
+	return &world_distributions(code)->metric[metric];
+}
+
 uint64_t world_transitions(uint32_t code)
 {
 	return transition_counts[code];

@@ -91,6 +91,7 @@ const struct survey_counts *world_counts(uint32_t code);
 /* --- what came out --- */
 /* The times kept for a code object; NULL: none can be kept for that id. */
 const struct distributions *world_distributions(uint32_t code);
+const struct histogram *world_times(uint32_t code, enum metric metric);
 uint64_t world_transitions(uint32_t code); /* that entered them */
 uint64_t world_count(enum statistic statistic);
 /* The next transition; those before it must have been taken. NULL: none. Valid until the next call. */
