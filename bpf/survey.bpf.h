@@ -122,6 +122,8 @@ static long walk_awaited(u64 index, struct await_walk *walk)
 	if (!object || object->frame != STATE_SUSPENDED ||
 	    !send_living(&walk->key, object, walk->survey, SURVEY_AWAITED))
 		return 1;
+	/* not again when what awaits it goes first, as it may at the end of a process */
+	object->told = object->seq + 1;
 	walk->key.gen = object->inner_gen;
 	return !walk->key.gen;
 }

@@ -13,7 +13,7 @@ enum survey_flag {
 	SURVEY_COUNT = 1,   /* fill in the counts of functions */
 	SURVEY_RUNNING = 2, /* tell of every object whose frame runs now */
 	/* tell of those suspended since before `parked_ns`, once a suspension, each with what it awaits (told as
-	 * SURVEY_AWAITED right after it); what another object awaits is not told for itself */
+	 * SURVEY_AWAITED right after it); what another object awaits, or awaited when it was told, is not told for itself */
 	SURVEY_PARKED = 4,
 	SURVEY_CODE = 8,     /* tell of those of one function, closed ones left out */
 	SURVEY_AWAITED = 16, /* of a record: why it is told. Asks for nothing */

@@ -43,7 +43,7 @@ struct object {
 	__u32 tid;         /* of the thread of its last step */
 	__u32 maker_code;  /* id of the code that made it, 0: not seen, or not asked */
 	__u32 maker_instruction;
-	__u32 told;     /* 1 + seq at which a survey told of it as parked; 0: never */
+	__u32 told; /* 1 + seq at which a survey told of it as parked, or as awaited by what is; 0: never */
 	__u32 awaited;  /* the survey (by its `number`) that found another object to await it */
 	__u32 task_row; /* of the task whose coroutine it is; 0: not looked for */
 	__u8 kind;      /* enum object_kind */

@@ -305,7 +305,29 @@ Test(survey, goes_through_async_generators)
 	cr_expect_eq(record->frame, STATE_SUSPENDED);
 	told(3, SURVEY_AWAITED);
 	no_more();
-	world_object(address(1))->inner_gen = 0; /* now an event loop awaits it */
+	python_end();
+}
+
+/* What awaited it may go first: at the end of a process all of its objects do, in no order. */
+Test(survey, tells_what_was_awaited_once)
+{
+	struct survey survey = parked();
+
+	world();
+	put(3, SUSPENDED, 103);
+	put_awaiting(2, 3, 104);
+	put_awaiting(1, 2, 105);
+	world_survey(&survey);
+	told(1, SURVEY_PARKED);
+	told(2, SURVEY_AWAITED);
+	told(3, SURVEY_AWAITED);
+	no_more();
+	world_object(address(1))->frame = CLOSED;
+	survey = parked();
+	world_survey(&survey);
+	no_more();
+	cr_expect_eq(survey.told + survey.left, 0);
+	world_object(address(2))->seq += 2; /* it ran, and is suspended again */
 	survey = parked();
 	world_survey(&survey);
 	told(2, SURVEY_PARKED);
