@@ -121,8 +121,9 @@ install_viewer() {
 	have_viewer && return
 	say "getting $viewer_package from the npm registry"
 	mkdir -p "$viewer"
-	npm install --prefix "$viewer" --no-save --no-audit --no-fund --ignore-scripts $viewer_package >>"$log" 2>&1 ||
-		die "npm could not install $viewer_package (its own words are above)"
+	npm install --prefix "$viewer" --no-save --no-audit --no-fund --ignore-scripts $viewer_package >>"$log" 2>&1 && return
+	cat "$log" >&2
+	say "npm could not install $viewer_package (its own words are above): going on, record.slow will be skipped"
 }
 
 # Node.js may have come with an npm, and from elsewhere than Debian.
