@@ -212,6 +212,7 @@ def all_modes():
         Record("record", "record", turns=SEVERAL),
         Genscope("steps", "latency", "--steps", "--json", everywhere=False),
         Genscope("overhead1", "trace", "--max-overhead", "1", "--json", everywhere=False, turns=30),
+        Genscope("slow1", "slow", "--max-overhead", "1", "--json", everywhere=False, turns=30),
         Bpftrace("bpftrace", everywhere=False),
         Mode("monitoring", everywhere=False, command="monitored", has_bpf=False),
     ]
