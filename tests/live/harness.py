@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What tests are made of: results, failures, and one traced run from barrier to summary."""
 
+import json
 import os
 import shutil
 import time
@@ -113,6 +114,12 @@ def load_stream(path):
     bad = next(stream.bad_fields(), None)
     check(bad is None, f"a transition's field {bad}")
     return stream
+
+
+def load_lines(path):
+    """What was written as JSON Lines."""
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def discard(run):

@@ -4,7 +4,7 @@
 import json
 import os
 
-from harness import check, ended, equal, guard, load_stream
+from harness import check, ended, equal, guard, load_lines, load_stream
 from procs import Target, Tool
 
 SECONDS = 4       # of the target's processor time
@@ -16,8 +16,7 @@ EXCHANGE_NS = 500_000_000  # more than an exchange of probes takes: what runs me
 
 
 def duties(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line)["probes"] for line in file if line.startswith('{"type":"duty"')]
+    return [line["probes"] for line in load_lines(path) if line["type"] == "duty"]
 
 
 def is_continuous(transitions):
@@ -105,11 +104,6 @@ def blocked(ctx, interp):
     check(len(told) >= BLOCKS // 3, f"only {len(told)} of {BLOCKS} could be compared: {switches}")
     # out of memory, a moment after the step's end: long before the pause is over, but for a machine that stands still
     check(told.count(["main", "sleep"]) >= len(told) * 2 // 3, f"chains: {told}")
-
-
-def load_lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 def is_watched(lines, ts_ns):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """trace --locals: transition by transition what inspect said at that moment."""
 
-import json
 import os
 
-from harness import check, equal, guard, trace
+from harness import check, equal, guard, load_lines, trace
 from stream import short
 
 TARGET = "locals_stream.py"
@@ -13,8 +12,7 @@ SHOWN = 4
 
 
 def truth_of(run):
-    with open(os.path.join(run.folder, "truth"), encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return load_lines(os.path.join(run.folder, "truth"))
 
 
 def by_object(stream, qualnames):

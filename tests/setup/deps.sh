@@ -102,7 +102,6 @@ have_prometheus() {
 }
 
 install_prometheus() {
-	have_prometheus && return
 	say "getting prometheus and promtool (of the package prometheus, which is not installed)"
 	mkdir -p "$private/prometheus" "$tools"
 	chmod 755 "$private" && chmod 777 "$private/prometheus"	# apt downloads as the user _apt
@@ -118,7 +117,6 @@ viewer_package=traceviewer@1.0.11
 have_viewer() { [ -d "$viewer/node_modules/traceviewer" ]; }
 
 install_viewer() {
-	have_viewer && return
 	say "getting $viewer_package from the npm registry"
 	mkdir -p "$viewer"
 	npm install --prefix "$viewer" --no-save --no-audit --no-fund --ignore-scripts $viewer_package >>"$log" 2>&1 && return
