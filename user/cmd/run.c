@@ -200,6 +200,11 @@ static struct budget_reading read_budget(const struct run *run)
 	};
 }
 
+enum budget_level run_level(const struct run *run)
+{
+	return run->budget.share > 0 ? run->budget.level : BUDGET_ALL; /* begun, or not */
+}
+
 static void begin_budget(struct run *run)
 {
 	struct budget_costs costs = budget_costs_of(session_features(run->session)->trap_ns);
@@ -223,7 +228,6 @@ static int keep_budget(struct run *run)
 	level = budget_update(&run->budget, &reading);
 	if (level == run->budget.level)
 		return 0;
-	run->paused = level == BUDGET_NONE;
 	err = session_set_level(run->session, level, why);
 	if (err) {
 		complain("%s", why);
@@ -298,7 +302,7 @@ void run_loop(struct run *run)
 
 void run_end(struct run *run)
 {
-	if (!run->partial && (!run->budget.share || run->budget.level == BUDGET_ALL))
+	if (!run->partial && run_level(run) == BUDGET_ALL)
 		session_reconcile(run->session, RECONCILED_MAX, &run->reconciliation);
 	session_end_command(run->session);
 	session_detach(run->session);

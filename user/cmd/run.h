@@ -50,7 +50,6 @@ struct run {
 	bool has_outermost;
 	bool seeds;
 	struct budget budget; /* --max-overhead */
-	bool paused;          /* all probes are off to keep it */
 	bool partial; /* the map does not follow everything: it is not compared with memory */
 };
 
@@ -60,6 +59,9 @@ struct run_reader {
 	uint64_t filtered; /* by the reader */
 	uint64_t bad;      /* that made no sense */
 };
+
+/* Which probes there are now: all, unless --max-overhead has taken some off. */
+enum budget_level run_level(const struct run *run);
 
 /* What a command wants that streams transitions: of the options. */
 struct session_options run_wanted(const struct options *options);

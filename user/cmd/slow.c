@@ -136,8 +136,8 @@ static int on_step(void *ctx, const struct slow_step *step)
 {
 	struct slow_run *slow = ctx;
 
-	if (slow->run.budget.level == BUDGET_OUTERMOST && !step->running &&
-	    step->chain_count == 1 && step->event->transition->to == STATE_SUSPENDED)
+	if (run_level(&slow->run) == BUDGET_OUTERMOST && !step->running && step->chain_count == 1 &&
+	    step->event->transition->to == STATE_SUSPENDED)
 		return show_with_awaited(slow, step);
 	return show_step(slow, step);
 }
@@ -292,7 +292,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct slow_run *slow = ctx;
 
-	if (now_ns >= slow->next_survey_ns && !slow->run.paused) {
+	if (now_ns >= slow->next_survey_ns && run_level(&slow->run) != BUDGET_NONE) {
 		int err = look(slow, now_ns);
 
 		if (err && !slow->err)

@@ -72,7 +72,7 @@ static void fill_head(const struct top_run *top, struct tui_head *head)
 		.coverage = session_coverage(run->session),
 		.has_duty = top->options.max_overhead > 0,
 		.duty = top->options.max_overhead > 0 ? budget_duty(&run->budget) : 1,
-		.probes_off = run->paused,
+		.probes_off = run_level(run) == BUDGET_NONE,
 		.warning = top->aside.last,
 	};
 }
@@ -186,6 +186,7 @@ static void on_idle(void *ctx)
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct top_run *top = ctx;
+	bool probes_off = run_level(&top->run) == BUDGET_NONE;
 	struct session_stats stats;
 
 	if (!top->tui) {
@@ -199,9 +200,9 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	top->full = top->options.max_events && stats.value[STAT_EVENTS] >= top->options.max_events;
 	if (top->state.paused)
 		return;
-	if (!top->run.paused && now_ns >= top->next_ns)
+	if (!probes_off && now_ns >= top->next_ns)
 		read_and_draw(top);
-	else if (top->run.paused && now_ns >= top->next_head_ns)
+	else if (probes_off && now_ns >= top->next_head_ns)
 		draw_head(top);
 }
 
