@@ -171,13 +171,14 @@ check: deps
 
 check-build: all interpreters $(BUILD)/tests/unit $(BUILD)/tests/serve $(FUZZERS)
 
-# These wait for most of their time: side by side, with the words of each together.
+# The short ones wait for most of their time: side by side, with the words of each together. What failed early is said
+# once more at the end, since of a long output often only the end is kept (tests/live/run.py does so, too).
 SHORT := layouts http contrib fuzz-smoke
 check-run:
 	@failed=; $(MAKE) unit || failed=" unit"; \
 	 $(MAKE) -k -O -j2 $(SHORT) || failed="$$failed $(SHORT) (which: see above)"; \
 	 $(MAKE) live || failed="$$failed live"; \
-	 if [ -n "$$failed" ]; then echo "make check: failed:$$failed" >&2; exit 1; fi
+	 [ -z "$$failed" ] || { echo "make check: failed:$$failed" >&2; grep -h '^\[\(----\|FAIL\|CRASH\)\]' $(BUILD)/tests/unit.log >&2; exit 1; }
 
 # Each test is a process of its own: without -no-pie each would relocate what the sanitizers have told the linker.
 $(BUILD)/tests/unit: $(ASAN) $(UNIT)

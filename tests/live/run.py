@@ -5,8 +5,8 @@
     tests/live/run.py --genscope build/genscope --interpreters FILE [-k PATTERN] [-j N] [-v]
     tests/live/run.py --self-test
 
-FILE has lines VERSION<TAB>KIND<TAB>PATH[<TAB>ROOT]. One line a test, the closing line is
-`N passed, N failed, N skipped`; any failure is exit status 1; with CI set a skip is a failure.
+FILE has lines VERSION<TAB>KIND<TAB>PATH[<TAB>ROOT]. One line a test, at the end the failures once more, the closing
+line is `N passed, N failed, N skipped`; any failure is exit status 1; with CI set a skip is a failure.
 """
 
 import argparse
@@ -31,6 +31,7 @@ import suites  # noqa: E402
 class Tally:
     def __init__(self, verbose):
         self.counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
+        self.failures = []
         self.lock = threading.Lock()
         self.verbose, self.strict = verbose, bool(os.environ.get("CI"))
 
@@ -42,6 +43,8 @@ class Tally:
         lines += ["       " + line for line in rest.splitlines()]
         with self.lock:
             self.counts[status] += 1
+            if status == "FAIL":
+                self.failures.append("\n".join(lines))
         self.say("\n".join(lines))
 
     def say(self, text):
@@ -49,6 +52,9 @@ class Tally:
             print(text, flush=True)
 
     def close(self):
+        """The failures once more, since often only the end of a long output is kept, and the closing line."""
+        for failure in self.failures:
+            print(failure)
         c = self.counts
         print(f"{c['ok']} passed, {c['FAIL']} failed, {c['SKIP']} skipped")
         return 1 if c["FAIL"] else 0
