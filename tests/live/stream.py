@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A `genscope trace --json` stream: parsing, and what must hold in every one of them."""
 
+import functools
+import itertools
 import json
 from collections import Counter
+from operator import itemgetter
 
 INTO = {"next", "send", "throw", "close", "await", "for", "yield_from", "anext", "asend", "athrow", "aclose",
         "finalize"}
@@ -22,8 +25,23 @@ OPTIONAL = ("line", "from", "to", "run_ns", "suspended_ns", "parent")
 COUNTS = ("hits", "events", "filtered", "causes", "redundant", "strangers", "anomalies", "stepped_hits", "objects",
           "duration_ns")
 MAX_PROBLEMS = 8
+CHUNK = 1000  # lines parsed by one call, which makes each key once and not once a line
+
+NEEDED, NEEDED_TYPES = itemgetter(*FIELDS), tuple(FIELDS.values())
+CHOICES = itemgetter(*OPTIONAL)
+CHOICES_TYPES = tuple((str, type(None)) if name in ("from", "to") else (int, type(None)) for name in OPTIONAL)
 
 
+def parsed(lines):
+    """Their records; None for each where one of them is not what it should be, which its own parse will then tell."""
+    try:
+        records = json.loads("[" + ",\n".join(lines) + "]")  # a raw line feed is in no JSON string
+    except ValueError:
+        records = []
+    return records if len(records) == len(lines) else [None] * len(lines)
+
+
+@functools.cache
 def short(state):
     """GEN_RUNNING -> RUNNING"""
     return None if state is None else state.split("_", 1)[-1]
@@ -33,21 +51,32 @@ def show(event):
     return (f"{short(event['from']) or '-'}→{short(event['to']) or '-'} via {event['via']} line {event.get('line')}")
 
 
+def plain(event):
+    """All fields are there and have their types: what nearly every event is, found out fast."""
+    try:
+        return tuple(map(type, NEEDED(event))) == NEEDED_TYPES and all(map(isinstance, CHOICES(event), CHOICES_TYPES))
+    except KeyError:
+        return False
+
+
 class Stream:
     def __init__(self, lines):
         self.transitions, self.context, self.lost, self.summary = [], [], [], None
         self.problems, self.after_summary = [], 0
-        for number, line in enumerate(lines, 1):
-            self.take(number, line)
+        number, lines = 1, iter(lines)
+        while chunk := list(itertools.islice(lines, CHUNK)):
+            for record, line in zip(parsed(chunk), chunk):
+                self.take(number, line, record)
+                number += 1
 
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as lines:
             return cls(lines)
 
-    def take(self, number, line):
+    def take(self, number, line, record):
         try:
-            record = json.loads(line)
+            record = json.loads(line) if record is None else record
             kind = record["type"]
         except (ValueError, KeyError, TypeError) as error:
             self.problems.append(f"line {number} is not a JSON object with a type ({error}): {line[:120]!r}")
@@ -83,7 +112,7 @@ class Stream:
         return problems[:MAX_PROBLEMS] + ([f"… and {extra} more"] if extra > 0 else [])
 
     def bad_fields(self):
-        for event in self.transitions:
+        for event in itertools.filterfalse(plain, self.transitions):
             for name, kind in FIELDS.items():
                 if not isinstance(event.get(name), kind):
                     yield f"{name!r} is {event.get(name)!r} in {event}"
