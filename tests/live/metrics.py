@@ -56,7 +56,7 @@ class Exporter(Tool):
     def scrape(self, accept=None):
         return Page(*self.get(accept=accept))
 
-    def until(self, what, condition, timeout=20):
+    def until(self, what, condition, timeout=60):
         """Scrapes until a page fulfils the condition; that page."""
         deadline = time.monotonic() + timeout
         while True:

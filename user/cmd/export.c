@@ -65,14 +65,10 @@ static int on_event(void *ctx, const struct event *event)
 
 static int on_record(void *ctx, const void *bytes, size_t size)
 {
-	const struct record_head *head = bytes;
 	struct export_run *export = ctx;
 	int err;
 
 	pthread_mutex_lock(&export->lock);
-	if (head->type == RECORD_PROCESS && size >= sizeof(struct process_record) &&
-	    ((const struct process_record *)bytes)->event == PROCESS_EXEC)
-		export_forget_codes(export, (pid_t)head->pid);
 	err = stream_feed(export->stream, bytes, size);
 	pthread_mutex_unlock(&export->lock);
 	if (err < 0)

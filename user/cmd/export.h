@@ -99,8 +99,6 @@ struct export_process *export_process_of(struct export_run *export, pid_t pid); 
 void export_on_target(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
 /* Processes that were refused and have ended since are counted no more. */
 void export_forget_refused(struct export_run *export, uint64_t now_ns);
-/* It executes something else: what its code objects counted is taken in, and they are forgotten. */
-void export_forget_codes(struct export_run *export, pid_t pid);
 /* Takes the probes of processes off, or puts them on again, so that each keeps the budget. True: one of them is
  * worth a look again soon. */
 bool export_keep_budgets(struct export_run *export, uint64_t now_ns);

@@ -137,7 +137,8 @@ static void take_in_rest(void *ctx, uint32_t code)
 	session_forget_distributions(going->export->run.session, code);
 }
 
-void export_forget_codes(struct export_run *export, pid_t pid)
+/* It has ended, or executes something else: what its code objects counted is taken in, and they are forgotten. */
+static void forget_codes(struct export_run *export, pid_t pid)
 {
 	struct export_process *process = export_process_of(export, pid);
 	struct taking going = { .export = export, .scale = UNSEEN_NOTHING };
@@ -152,7 +153,7 @@ static void remove_process(struct export_run *export, pid_t pid)
 {
 	struct export_process *process = export_process_of(export, pid);
 
-	export_forget_codes(export, pid);
+	forget_codes(export, pid);
 	if (!process)
 		return;
 	export_add_duty(process, &export->past);
@@ -195,8 +196,7 @@ void export_on_target(void *ctx, pid_t pid, enum session_target what, enum refus
 
 	pthread_mutex_lock(&export->lock);
 	if (what == TARGET_REMOVED) {
-		if (export_process_of(export, pid))
-			remove_process(export, pid);
+		remove_process(export, pid);
 	} else {
 		process = add_process(export, pid);
 		if (process && what == TARGET_ADDED)

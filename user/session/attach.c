@@ -217,6 +217,7 @@ int attachment_attach_at(struct session *session, struct attachment *attachment,
 {
 	int err;
 
+	attachment->level = level;
 	attachment->outermost = session->options.steps || level == BUDGET_OUTERMOST;
 	if (level == BUDGET_NONE ||
 	    (level == BUDGET_OUTERMOST && !attachment->image->table.has_returns))

@@ -42,6 +42,7 @@ int session_set_probes(struct session *session, pid_t pid, enum budget_level lev
 
 	if (!err) {
 		attachment_detach(session, attachment);
+		attachment->level = level;
 		if (level == BUDGET_NONE)
 			return 0;
 		err = process_identity_of(session, pid, &process);

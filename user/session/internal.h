@@ -20,6 +20,7 @@ struct attachment {
 	struct image_file *image;
 	pid_t pid;
 	uint32_t number; /* in its probes' cookies */
+	enum budget_level level; /* what it was attached at last */
 	bool outermost;  /* its probes are those of outermost steps alone */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;

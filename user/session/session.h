@@ -26,7 +26,8 @@ struct session_locals {
 	uint32_t depth, names, items, string;
 };
 
-/* TARGET_REMOVED also comes for what was refused, or never told of, when it executes something else. */
+/* At an exec comes TARGET_REMOVED, whatever it was: a target, refused, or never told of. What was a target is added again
+ * until it is known that it runs no CPython now. */
 enum session_target { TARGET_ADDED, TARGET_REMOVED, TARGET_REFUSED };
 
 struct session_options {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "session/duty.h"
 #include "session/internal.h"
 #include "target/clock.h"
 #include "target/process.h"
@@ -297,13 +298,29 @@ static void try_later(struct session *session, pid_t pid, unsigned tries, uint64
 	later->when_ns = clock_now_ns() + (LATER_FIRST_NS << tries);
 }
 
-/* Of its own, that is, not on its interpreter's file. */
-static bool has_probes(const struct session *session, pid_t pid)
+/* Probes of its own, that is, not on its interpreter's file. */
+static const struct attachment *probes_of(const struct session *session, pid_t pid)
 {
 	for (size_t i = 0; i < session->attachment_count; i++)
 		if (session->attachments[i]->pid == pid)
-			return true;
-	return false;
+			return session->attachments[i];
+	return NULL;
+}
+
+static bool has_probes(const struct session *session, pid_t pid)
+{
+	return probes_of(session, pid);
+}
+
+/* What its program may have lost by its budget before it executed this one. */
+static void restore_probes(struct session *session, pid_t pid)
+{
+	const struct attachment *probes = probes_of(session, pid);
+	char why[IMAGE_WHY_MAX];
+
+	if (probes && session->options.own_probes && probes->level != session->level &&
+	    session_set_probes(session, pid, session->level, why))
+		session_warn(session, "%s", why);
 }
 
 static void forked(struct session *session, pid_t pid, pid_t parent)
@@ -348,6 +365,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 	if (session->images.only) /* whatever it is, it was not asked for */
 		session->images.refusal = REFUSAL_NONE;
 	if (!err && is_attached(session, image, pid)) {
+		restore_probes(session, pid);
 		target_add(session, pid);
 		return;
 	}
@@ -370,6 +388,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 		return;
 	}
 	detach_process(session, pid);
+	target_remove(session, pid); /* its hits are counted anew */
 	if (!err)
 		session_lacks(session, "a process that executes another interpreter is not seen in "
 				       "its first milliseconds");
@@ -379,8 +398,6 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 			      attach_found(session, pid, why);
 	if (!err && session->options.seed)
 		seed_later(session, pid);
-	if (err)
-		target_remove(session, pid);
 	if (err)
 		refuse(session, pid, err, why);
 }
@@ -437,9 +454,10 @@ void targets_on_event(struct session *session, const struct process_record *reco
 		break;
 	case PROCESS_EXEC:
 		forget_former(session, record);
-		if (!target_known(session,
-				  pid)) /* it may have been refused: not for what it is now */
-			tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
+		/* Another program: what was said of the former one, or why that was refused, is no longer so. */
+		tell(session, pid, TARGET_REMOVED, REFUSAL_NONE);
+		if (target_known(session, pid))
+			tell(session, pid, TARGET_ADDED, REFUSAL_NONE);
 		if (!session->command.traced) /* else ptrace has seen it */
 			executed(session, pid, 0, executable_of(pid));
 		break;
