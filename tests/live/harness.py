@@ -116,6 +116,22 @@ def load_stream(path):
     return stream
 
 
+def lines_so_far(path):
+    """The whole lines of a file that is still being written."""
+    with open(path, "rb") as file:
+        text = file.read()
+    return text[:text.rfind(b"\n") + 1].splitlines()
+
+
+def until(what, condition, timeout=60):
+    """Asks again and again, until it is so."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Timeout(f"not within {timeout} s: {what}")
+        time.sleep(0.1)
+
+
 def load_lines(path):
     """What was written as JSON Lines."""
     with open(path, encoding="utf-8") as lines:

@@ -9,6 +9,9 @@ import threading
 import time
 
 
+READER_S = 30  # after the end of a process only a child of its own may still hold the pipe
+
+
 class Timeout(Exception):
     pass
 
@@ -82,7 +85,7 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Timeout(f"still running after {timeout} s: {self.tell()}") from None
         for reader in self.readers:
-            reader.join(2)
+            reader.join(READER_S)
         return status
 
     def signal(self, number):
@@ -116,7 +119,7 @@ class Target(Process):
     def __init__(self, interp, script, *args, env=None):
         super().__init__(interp.command(script, *args), env)
 
-    def ready(self, timeout=30):
+    def ready(self, timeout=60):
         self.target_pid = int(self.await_line(self.out_queue, "ready ", timeout).split()[1])
         return self.target_pid
 
@@ -127,5 +130,9 @@ class Tool(Process):
     def __init__(self, genscope, *args, **kwargs):
         super().__init__([genscope, *args], **kwargs)
 
-    def attached(self, timeout=20):
+    def attached(self, timeout=60):
         return self.await_line(self.err_queue, "genscope: attached", timeout)
+
+    def seeded(self, timeout=60):
+        """With -v: what is older than the run has been read, too."""
+        return self.await_line(self.err_queue, "genscope: seeded", timeout)

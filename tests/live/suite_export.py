@@ -95,8 +95,8 @@ def counts(ctx, interp):
         check(open_page.content_type.startswith("application/openmetrics-text"), open_page.content_type)
         must_count(open_page, truth)
         target.say()
-        ended(target, 20, "the target")
-        ended(exporter, 20, "genscope")  # its last target has gone
+        ended(target, 60, "the target")
+        ended(exporter, 60, "genscope")  # its last target has gone
 
 
 def memory_only(ctx, interp):
@@ -119,7 +119,7 @@ def memory_ages(ctx):
             for line in ("first", "second"):
                 began = time.monotonic()
                 target.say(f"{line}\n")
-                target.await_line(target.out_queue, f"parked {line}", 20)
+                target.await_line(target.out_queue, f"parked {line}", 60)
                 oldest = 0
                 while oldest < 2:
                     page = exporter.scrape()
@@ -132,8 +132,8 @@ def memory_ages(ctx):
                     equal(f"suspended {function}", [1], page.all("genscope_function_objects", service="mine",
                                                                  function=f"pausing.py:{function}", state="suspended"))
             target.say("end\n")
-            ended(target, 20, "the target")
-            ended(exporter, 20, "genscope")
+            ended(target, 60, "the target")
+            ended(exporter, 60, "genscope")
 
 
 def status_of(pid):
@@ -159,10 +159,10 @@ def discovery(ctx):
             truth = json.loads(target.await_line(target.out_queue, "{", 60))
             told(exporter, truth, "found")
             target.say()
-            ended(target, 20, "the target")
+            ended(target, 60, "the target")
         exporter.until("its series to go", lambda page: not page.all("genscope_objects", service="found"))
         exporter.signal(signal.SIGTERM)
-        ended(exporter, 20, "genscope")
+        ended(exporter, 60, "genscope")
 
 
 def churn(ctx):
@@ -179,7 +179,7 @@ def churn(ctx):
                     target.await_line(target.out_queue, "ready", 60)
                     target.say("go\nend\n")
                 for target in targets:
-                    ended(target, 30, "a target")
+                    ended(target, 60, "a target")
             page = exporter.scrape()
             functions = {labels["function"] for name, labels, _ in page.samples if name == "genscope_run_seconds_count"}
             before = status_of(exporter.pid) if batch < 4 else before
@@ -189,7 +189,7 @@ def churn(ctx):
         grown = int(status_of(exporter.pid)["VmRSS"].split()[0]) - int(before["VmRSS"].split()[0])
         check(grown < 8 * 1024, f"{number} processes left {grown} KiB behind")
         exporter.signal(signal.SIGINT)
-        ended(exporter, 20, "genscope")
+        ended(exporter, 60, "genscope")
 
 
 def budget(ctx):
@@ -213,8 +213,8 @@ def budget(ctx):
             for target in (hot, quiet):
                 target.say()
             ended(hot, 60, "the hot target")
-            ended(quiet, 20, "the quiet target")
-            ended(exporter, 20, "genscope")
+            ended(quiet, 60, "the quiet target")
+            ended(exporter, 60, "genscope")
 
 
 def by_prometheus(ctx):
@@ -224,7 +224,7 @@ def by_prometheus(ctx):
             text, _ = exporter.get(accept=accept)
             if not accept:
                 lint = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
-                                      timeout=20, check=False)
+                                      timeout=60, check=False)
                 equal("promtool's status", 0, lint.returncode)
                 equal("promtool's remarks", "", lint.stdout + lint.stderr)
         host, _ = ctx.one.scratch()
@@ -268,7 +268,7 @@ def says_no(ctx):
                                   (1, ("-p", pid, "--listen", f"127.0.0.1:{port}", "--web-config", "/nonexistent.yml")),
                                   (3, ("-p", "999999999")), (5, ("-p", pid, "--user", "nobody-of-that-name"))):
                 result = subprocess.run([ctx.genscope, "export", *map(str, words)], capture_output=True, text=True,
-                                        timeout=20, check=False)
+                                        timeout=60, check=False)
                 lines = [line for line in result.stderr.splitlines() if "no USDT probes" not in line]
                 equal(f"status of {words} ({lines})", status, result.returncode)
                 equal(f"lines of {words}: {lines}", 1, len(lines))

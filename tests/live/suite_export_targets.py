@@ -86,13 +86,13 @@ def versions(ctx):
         statuses(page, traced=len(interps))
         for target in targets:
             target.say()
-            ended(target, 20, "a target")
-        ended(exporter, 20, "genscope")
+            ended(target, 60, "a target")
+        ended(exporter, 60, "genscope")
 
 
 def hire(master):
     master.say("fork\n")
-    return int(master.await_line(master.out_queue, "worker", 20).split()[1])
+    return int(master.await_line(master.out_queue, "worker", 60).split()[1])
 
 
 def family(ctx):
@@ -106,7 +106,7 @@ def family(ctx):
             truths = [truth_of(master, f"work {one}\n") for one in [*workers, pid]]
             told(exporter, add_up(truths, 1 + WORKERS), "family")
             master.say(f"kill {workers[0]}\n")
-            master.await_line(master.out_queue, "gone", 20)
+            master.await_line(master.out_queue, "gone", 60)
             exporter.until("it to leave", lambda page: page.sum("genscope_targets", status="traced") == WORKERS)
             must_count(exporter.scrape(), add_up(truths, WORKERS), "family")
             follower = hire(master)
@@ -115,8 +115,8 @@ def family(ctx):
             # it was born with its master's objects, too
             sound(told(exporter, add_up(truths, 2 + WORKERS), "family"))
             master.say("end\n")
-            ended(master, 20, "the master")
-            ended(exporter, 20, "genscope")
+            ended(master, 60, "the master")
+            ended(exporter, 60, "genscope")
 
 
 def becoming(ctx):
@@ -139,8 +139,8 @@ def becoming(ctx):
             truth = truth_of(target, "go\n")
             sound(told(exporter, truth, "later"))
             target.say()
-            ended(target, 20, "the target")
-            ended(exporter, 20, "genscope")
+            ended(target, 60, "the target")
+            ended(exporter, 60, "genscope")
 
 
 def container(ctx):
@@ -150,16 +150,16 @@ def container(ctx):
         raise Skip("no interpreter with a root of its own")
     apart = ["unshare", "--pid", "--mount", "--fork", "--kill-child"]
     with cgroup() as group, Process(cgroups.inside(group, [*apart, *interp.command("exported.py", str(ROUNDS))])) as target:
-        equal("its pid, by its own word", "ready 1", target.await_line(target.out_queue, "ready", 30).strip())
+        equal("its pid, by its own word", "ready 1", target.await_line(target.out_queue, "ready", 60).strip())
         with Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0", "--label", "boxed=*exported.py*") as exporter:
             truth = truth_of(target, "go\n")
             page = told(exporter, truth, "boxed")
             sound(page)
             statuses(page, traced=1)
             target.say()
-            ended(target, 20, "the target")
+            ended(target, 60, "the target")
             exporter.signal(signal.SIGTERM)
-            ended(exporter, 20, "genscope")
+            ended(exporter, 60, "genscope")
 
 
 def busy(ctx):
@@ -180,7 +180,7 @@ def busy(ctx):
                 target.say()
                 ended(target, 60, "a target")
                 equal("wrong results", "0", target.out[-1].split()[-1])
-            ended(exporter, 20, "genscope")
+            ended(exporter, 60, "genscope")
 
 
 # --- what is refused ---
@@ -217,7 +217,7 @@ SLEEP = ["-c", "import time; print('up', flush=True); time.sleep(300)"]
 
 def started(stack, group, command):
     process = stack.enter_context(Process(cgroups.inside(group, command)))
-    process.await_line(process.out_queue, "up", 20)
+    process.await_line(process.out_queue, "up", 60)
     return process
 
 
@@ -228,7 +228,7 @@ def refused(ctx):
     with cgroup() as group, contextlib.ExitStack() as stack:
         stack.enter_context(Process(cgroups.inside(group, ["sleep", "300"])))
         good = stack.enter_context(Process(cgroups.inside(group, ctx.one.command("exported.py", str(ROUNDS)))))
-        good.await_line(good.out_queue, "ready", 20)
+        good.await_line(good.out_queue, "ready", 60)
         early = started(stack, group, [*old, *SLEEP])
         exporter = stack.enter_context(Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0",
                                                 "--label", "mine=*exported.py*"))
@@ -248,7 +248,7 @@ def refused(ctx):
                               lambda page: page.sum("genscope_targets", status="unsupported_version") == 0)
         statuses(page, traced=1)
         exporter.signal(signal.SIGTERM)
-        ended(exporter, 20, "genscope")
+        ended(exporter, 60, "genscope")
 
 
 def lookalike(ctx, folder, name, *flags):
@@ -288,7 +288,7 @@ def too_many(ctx):
         said = [line for line in exporter.err if f"no more than {files} files may be open" in line]
         equal("lines about it", 1, len(said))
     with Tool("prlimit", "--nofile=64:64", ctx.genscope, "export", "--all") as tool:
-        ended(tool, 20, "export with 64 files", 5)
+        ended(tool, 60, "export with 64 files", 5)
         check(len(tool.err) == 1 and "ulimit -n" in tool.err[0], f"it said {tool.err}")
 
 
@@ -323,13 +323,13 @@ def replaced(ctx):
     command, files = shared_copy(ctx, folder)
     script = os.path.join(ctx.one.host_dir, "exported.py")
     with cgroup() as group, Process(cgroups.inside(group, [*command, script, str(ROUNDS)])) as target:
-        target.await_line(target.out_queue, "ready", 20)
+        target.await_line(target.out_queue, "ready", 60)
         upgrade(files)
         few = ["setpriv", "--bounding-set=-all," + ",".join("+" + name for name in FEW), "--inh-caps=-all"]
         with Wrapped(ctx.genscope, few, "--cgroup", group) as exporter:
             statuses(exporter.scrape(), unreadable=1)
             exporter.signal(signal.SIGTERM)
-            ended(exporter, 20, "genscope")
+            ended(exporter, 60, "genscope")
         with Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0", "--label", "mine=*exported.py*") as exporter:
             truth = truth_of(target, "go\n")
             page = told(exporter, truth)
@@ -344,7 +344,7 @@ def replaced_later(ctx):
     folder, _ = ctx.one.scratch()
     command, files = shared_copy(ctx, folder)
     with Process([*command, os.path.join(ctx.one.host_dir, "family.py"), str(ROUNDS)]) as master:
-        pid = int(master.await_line(master.out_queue, "ready", 20).split()[1])
+        pid = int(master.await_line(master.out_queue, "ready", 60).split()[1])
         with Exporter(ctx.genscope, "-p", pid, "--max-overhead", "0", "--label", "family=*family.py*") as exporter:
             upgrade(files)
             master.say()
@@ -353,8 +353,8 @@ def replaced_later(ctx):
             truths = [truth_of(master, f"work {one}\n") for one in (worker, pid)]
             sound(told(exporter, add_up(truths, 2), "family"))
             master.say("end\n")
-            ended(master, 20, "the master")
-            ended(exporter, 20, "genscope")
+            ended(master, 60, "the master")
+            ended(exporter, 60, "genscope")
 
 
 TESTS = {"versions": versions, "family": family, "becoming": becoming, "container": container, "busy": busy, "refused": refused,

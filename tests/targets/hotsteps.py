@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""hotsteps.py TRUTH BLOCKS: tasks whose generators are too hot to be watched, and a coroutine that blocks the loop now and then.
+"""hotsteps.py TRUTH: tasks whose generators are too hot to be watched, and a coroutine that blocks the loop now and then,
+until a line comes on standard input.
 
-TRUTH gets [begin, end] of each time it blocked, nanoseconds of the monotonic clock.
+TRUTH gets [when it started, [[begin, end] of each time it blocked]], nanoseconds of the monotonic clock.
 """
 
 import asyncio
 import json
+import select
 import sys
 import time
 
@@ -41,16 +43,16 @@ async def block(blocks):
     blocks.append([begin, time.monotonic_ns()])
 
 
-async def main(path, count):
+async def main(path, started):
     background, blocks = asyncio.create_task(busy()), []
-    for _ in range(count):
+    while not select.select([sys.stdin], [], [], 0)[0]:
         await asyncio.sleep(PAUSE_S)
         await block(blocks)
     background.cancel()
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(blocks, file)
+        json.dump([started, blocks], file)
 
 
 if __name__ == "__main__":
     scope.barrier()
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], time.monotonic_ns()))

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Objects that are older than the tracer, in every state; then others come and go: seeds.py TRUTH_FILE.
 
-At the first barrier it has written what inspect says of each; at the second everything rests again.
+At the first barrier it has written what inspect says of each. Then objects come and go until a line comes; at the second
+barrier everything rests again.
 """
 
 import inspect
 import json
 import sys
 import threading
-import time
 
 import scope
 
 EACH = 40
-SECONDS = 0.7
 
 
 def count(n):
@@ -47,14 +46,17 @@ def exhausted():
     return g
 
 
-def churn(until, old):
+def churn(enough, old):
+    """Each of the old ones is stepped at least once."""
     mine = []
-    while time.monotonic() < until:
+    while True:
         mine.append(stepped(count(3)))
         if len(mine) > 20:
             mine.clear()
         for g in old:
             next(g)
+        if enough.is_set():
+            return
 
 
 def state(obj):
@@ -68,11 +70,13 @@ def main(path):
     with open(path, "w", encoding="utf-8") as truth:
         json.dump({group: [[id(obj), state(obj)] for obj in objects] for group, objects in old.items()}, truth)
     scope.barrier()
-    until = time.monotonic() + SECONDS
+    enough = threading.Event()
     busy = old["busy"]
-    threads = [threading.Thread(target=churn, args=(until, busy[i::2])) for i in range(2)]
+    threads = [threading.Thread(target=churn, args=(enough, busy[i::2])) for i in range(2)]
     for thread in threads:
         thread.start()
+    sys.stdin.readline()
+    enough.set()
     for thread in threads:
         thread.join()
     del old["closed"]

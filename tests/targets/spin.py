@@ -32,9 +32,9 @@ def main():
     print("running", flush=True)
     rounds = wrong = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
-        wrong += total(100) != 4950
+        wrong += total(10) != 45
         rounds += 1
-        time.sleep(0.002)
+        time.sleep(0.005)  # far from what fills a tracer's buffer while that is kept from running
     print("result", rounds, wrong, flush=True)
 
 

@@ -474,13 +474,14 @@ Test(json_sink, says_which_probes_there_are)
 		struct json_object *object;
 
 		paper_clear(&paper);
-		paper.sink.ops->duty(&paper.sink, 1000000000 + i, changes[i].on,
+		paper.sink.ops->duty(&paper.sink, 1000000000 + i, 40000000 + i, changes[i].on,
 				     changes[i].outermost);
 		object = read_line(&paper);
 		expect_string(object, "type", "duty");
 		expect_number(object, "ts_ns", 1000000000 + i);
 		expect_bool(object, "probes", changes[i].on);
 		expect_bool(object, "outermost", changes[i].outermost);
+		expect_number(object, "took_ns", 40000000 + i);
 		json_object_put(object);
 	}
 	paper_close(&paper);

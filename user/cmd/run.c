@@ -220,6 +220,7 @@ static int keep_budget(struct run *run)
 	struct budget_reading reading;
 	char why[IMAGE_WHY_MAX] = "";
 	enum budget_level level;
+	uint64_t begin_ns;
 	int err;
 
 	if (clock_now_ns() < run->budget.now_ns + BUDGET_NS)
@@ -228,6 +229,7 @@ static int keep_budget(struct run *run)
 	level = budget_update(&run->budget, &reading);
 	if (level == run->budget.level)
 		return 0;
+	begin_ns = clock_now_ns();
 	err = session_set_level(run->session, level, why);
 	if (err) {
 		complain("%s", why);
@@ -236,7 +238,7 @@ static int keep_budget(struct run *run)
 	reading = read_budget(run);
 	budget_switched(&run->budget, level, &reading);
 	if (run->ops->duty)
-		run->ops->duty(run->ctx, clock_now_ns(), level);
+		run->ops->duty(run->ctx, clock_now_ns(), clock_now_ns() - begin_ns, level);
 	return 0;
 }
 
@@ -266,6 +268,14 @@ static int poll_ms(const struct run *run)
 	return ms;
 }
 
+static void enter_older(const struct run *run)
+{
+	session_seed(run->session);
+	if (run->options->verbose)
+		fprintf(stderr, "genscope: seeded: %llu objects are older than this run\n",
+			(unsigned long long)session_seed_counts(run->session).objects);
+}
+
 void run_loop(struct run *run)
 {
 	bool said = false;
@@ -274,7 +284,7 @@ void run_loop(struct run *run)
 		say_attached(run);
 		said = true;
 		if (run->seeds)
-			session_seed(run->session);
+			enter_older(run);
 	}
 	if (run->options->max_overhead > 0)
 		begin_budget(run);

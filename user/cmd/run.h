@@ -26,9 +26,9 @@ struct run_ops {
 	void (*tick)(void *ctx, uint64_t now_ns);
 	/* Losses since the last call. May be NULL. */
 	void (*lost)(void *ctx, uint64_t now_ns, const struct loss *since);
-	/* Which probes there are from now on, to keep --max-overhead: what was known of objects is forgotten. May be
-	 * NULL. */
-	void (*duty)(void *ctx, uint64_t now_ns, enum budget_level level);
+	/* Which probes there are from now on, to keep --max-overhead: what was known of objects is forgotten. `took_ns`:
+	 * so long ago their exchange began, in which not all is seen. May be NULL. */
+	void (*duty)(void *ctx, uint64_t now_ns, uint64_t took_ns, enum budget_level level);
 	/* A target came, went or was refused, as in session_options. May be NULL. */
 	void (*target)(void *ctx, pid_t pid, enum session_target what, enum refusal refusal);
 	/* Has the command had enough? May be NULL. */

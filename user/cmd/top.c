@@ -207,10 +207,11 @@ static void on_tick(void *ctx, uint64_t now_ns)
 }
 
 /* The map is as it was when the probes went, until they come back: a last look, if one is due. */
-static void on_duty(void *ctx, uint64_t now_ns, enum budget_level level)
+static void on_duty(void *ctx, uint64_t now_ns, uint64_t took_ns, enum budget_level level)
 {
 	struct top_run *top = ctx;
 
+	(void)took_ns;
 	if (level == BUDGET_ALL) {
 		top->on_since_ns = top->begin_ns = now_ns;
 		return;

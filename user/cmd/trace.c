@@ -80,12 +80,12 @@ static void on_lost(void *ctx, uint64_t now_ns, const struct loss *since)
 	trace->sink.ops->lost(&trace->sink, now_ns, since);
 }
 
-static void on_duty(void *ctx, uint64_t now_ns, enum budget_level level)
+static void on_duty(void *ctx, uint64_t now_ns, uint64_t took_ns, enum budget_level level)
 {
 	struct trace *trace = ctx;
 
 	if (trace->sink.ops->duty)
-		trace->sink.ops->duty(&trace->sink, now_ns, level != BUDGET_NONE,
+		trace->sink.ops->duty(&trace->sink, now_ns, took_ns, level != BUDGET_NONE,
 				      level == BUDGET_OUTERMOST);
 }
 

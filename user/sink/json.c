@@ -304,7 +304,7 @@ static void json_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 	writer_used(sink->writer, out);
 }
 
-static void json_duty(struct sink *sink, uint64_t ts_ns, bool on, bool outermost)
+static void json_duty(struct sink *sink, uint64_t ts_ns, uint64_t took_ns, bool on, bool outermost)
 {
 	char *out = writer_room(sink->writer, LINE_BYTES);
 
@@ -312,6 +312,7 @@ static void json_duty(struct sink *sink, uint64_t ts_ns, bool on, bool outermost
 	out = put_time(sink, PUT(out, ",\"time\":"), ts_ns);
 	out = put_word(PUT(out, ",\"probes\":"), on ? "true" : "false");
 	out = put_word(PUT(out, ",\"outermost\":"), outermost ? "true" : "false");
+	out = put_u64(PUT(out, ",\"took_ns\":"), took_ns);
 	out = PUT(out, "}\n");
 	writer_used(sink->writer, out);
 }

@@ -50,9 +50,9 @@ struct sink_ops {
 	void (*begin)(struct sink *sink);
 	void (*event)(struct sink *sink, const struct event *event);
 	void (*lost)(struct sink *sink, uint64_t ts_ns, const struct loss *since);
-	/* Probes went off to keep --max-overhead, or came on again: all of them, or those of outermost steps alone. May be
-	 * NULL. */
-	void (*duty)(struct sink *sink, uint64_t ts_ns, bool on, bool outermost);
+	/* Probes went off to keep --max-overhead, or came on again: all of them, or those of outermost steps alone. `took_ns`:
+	 * so long before, their exchange began. May be NULL. */
+	void (*duty)(struct sink *sink, uint64_t ts_ns, uint64_t took_ns, bool on, bool outermost);
 	void (*end)(struct sink *sink, const struct summary *summary);
 };
 

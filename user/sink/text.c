@@ -161,8 +161,9 @@ static void text_lost(struct sink *sink, uint64_t ts_ns, const struct loss *sinc
 		      (unsigned long long)since->fault);
 }
 
-static void text_duty(struct sink *sink, uint64_t ts_ns, bool on, bool outermost)
+static void text_duty(struct sink *sink, uint64_t ts_ns, uint64_t took_ns, bool on, bool outermost)
 {
+	(void)took_ns;
 	text_put_clock(sink, ts_ns);
 	if (outermost)
 		writer_puts(sink->writer,
