@@ -8,10 +8,11 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 
 import cgroups
 import metrics
-from harness import Skip, check, ended, equal, guard
+from harness import Skip, check, ended, equal, guard, until
 from metrics import Exporter, Page
 from procs import Process, Target, Tool
 from suite_export import must_count, sound, told
@@ -19,6 +20,7 @@ from suite_export import must_count, sound, told
 ROUNDS = 8
 WORKERS = 4
 PAGES = 60
+HELD_S = 1  # many times what a loader takes
 GROUPS = "run", "suspended", "start_delay", "lifetime", "never_awaited"
 # Of root's capabilities, what the exporter needs to start: without CAP_CHECKPOINT_RESTORE and CAP_SYS_ADMIN.
 FEW = ("bpf", "perfmon", "sys_ptrace", "dac_read_search", "setuid", "setgid", "setpcap")
@@ -141,6 +143,31 @@ def becoming(ctx):
             target.say()
             ended(target, 60, "the target")
             ended(exporter, 60, "genscope")
+
+
+def slow_loader(ctx):
+    """A process whose loader is held for long is found all the same, and so are others that run its executable."""
+    interp = next((interp for interp in ctx.interps if interp.kind == "shared" and not interp.root), None)
+    if not interp:
+        raise Skip("no interpreter with a libpython")
+    folder, _ = ctx.one.scratch()
+    held = os.path.join(folder, "preloaded.so")
+    os.mkfifo(held)  # the loader waits for what comes out of it, then says that it is no library, and goes on
+    with cgroup() as group, contextlib.ExitStack() as stack:
+        exporter = stack.enter_context(Exporter(ctx.genscope, "--cgroup", group, "--max-overhead", "0"))
+        target = stack.enter_context(Process(cgroups.inside(group, [
+            "env", f"LD_PRELOAD={held}", *interp.command("exported.py", str(ROUNDS))])))
+        until("it to wait in its loader", lambda: os.path.realpath(f"/proc/{target.pid}/exe") == interp.exe)
+        time.sleep(HELD_S)
+        with open(held, "wb"):
+            pass
+        target.await_line(target.out_queue, "ready", 60)
+        exporter.until("it", lambda page: page.sum("genscope_targets", status="traced") == 1)
+        other = stack.enter_context(Process(cgroups.inside(group, interp.command("exported.py", str(ROUNDS)))))
+        other.await_line(other.out_queue, "ready", 60)
+        exporter.until("the other", lambda page: page.sum("genscope_targets", status="traced") == 2)
+        exporter.signal(signal.SIGTERM)
+        ended(exporter, 60, "genscope")
 
 
 def container(ctx):
@@ -357,7 +384,7 @@ def replaced_later(ctx):
             ended(exporter, 60, "genscope")
 
 
-TESTS = {"versions": versions, "family": family, "becoming": becoming, "container": container, "busy": busy, "refused": refused,
+TESTS = {"versions": versions, "family": family, "becoming": becoming, "slow_loader": slow_loader, "container": container, "busy": busy, "refused": refused,
          "strange": strange, "too_many": too_many, "not_permitted": not_permitted, "replaced": replaced, "replaced_later": replaced_later}
 
 

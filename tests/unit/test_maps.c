@@ -141,6 +141,31 @@ Test(maps, finds_the_mapping_of_an_address)
 	maps_free(maps, 3);
 }
 
+static bool is_loading(const char *text)
+{
+	struct mapping *maps;
+	size_t count = parse(text, &maps);
+	bool loading = maps_are_loading(maps, count);
+
+	maps_free(maps, count);
+	return loading;
+}
+
+Test(maps, know_when_the_loader_has_done_its_work)
+{
+#define LINE(path) "1000-2000 r-xp 00000000 08:01 7 " path "\n"
+	cr_expect(is_loading(LINE("/opt/libc.so/python") LINE("/usr/lib/ld-linux-x86-64.so.2")));
+	cr_expect(is_loading(LINE("/bin/a") LINE("/lib/ld-2.31.so")
+				     LINE("/lib/libpython3.9.so.1.0")));
+	cr_expect(!is_loading(LINE("/bin/a") LINE("/lib/ld-linux-aarch64.so.1")
+				      LINE("/lib/libc.so.6")));
+	cr_expect(!is_loading(LINE("/bin/a") LINE("/lib/ld-2.31.so") LINE("/lib/libc-2.31.so")));
+	cr_expect(!is_loading(LINE("/bin/a") LINE("/lib/ld-musl-x86_64.so.1")));
+	cr_expect(!is_loading(LINE("/bin/static") "1000-2000 rw-p 00000000 00:00 0\n"
+						  "1000-2000 rw-p 00000000 00:00 0 [stack]\n"));
+#undef LINE
+}
+
 Test(maps, reads_this_process)
 {
 	char path[] = "/tmp/genscope maps\nXXXXXX";

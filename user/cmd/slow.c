@@ -318,7 +318,8 @@ static void on_duty(void *ctx, uint64_t now_ns, uint64_t took_ns, enum budget_le
 	struct slow_run *slow = ctx;
 
 	slow->known_ns = now_ns;
-	slow->sink.ops->duty(&slow->sink, now_ns, took_ns, level != BUDGET_NONE, level == BUDGET_OUTERMOST);
+	slow->sink.ops->duty(&slow->sink, now_ns, took_ns, level != BUDGET_NONE,
+			     level == BUDGET_OUTERMOST);
 }
 
 static bool has_enough(const void *ctx)

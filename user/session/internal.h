@@ -12,16 +12,17 @@
 #define LINKS_PER_ATTACHMENT_MAX (FOUND_SITES_MAX + 8) /* single links, and USDT */
 #define LATER_MAX                256
 #define UNSEEDED_MAX             ATTACHMENTS_MAX
-#define LATER_TRIES              5
+#define LATER_TRIES              5    /* some 150 ms in all, by LATER_FIRST_NS */
+#define LATER_TRIES_LOADING      11   /* 10 s: a machine that starts everything at once */
 #define STRANGERS_MAX            1021 /* a prime: slots of a table */
 
 /* Probes of one image in one process (pid > 0) or in all of them (pid -1). */
 struct attachment {
 	struct image_file *image;
 	pid_t pid;
-	uint32_t number; /* in its probes' cookies */
+	uint32_t number;         /* in its probes' cookies */
 	enum budget_level level; /* what it was attached at last */
-	bool outermost;  /* its probes are those of outermost steps alone */
+	bool outermost;          /* its probes are those of outermost steps alone */
 	struct bpf_link *links[LINKS_PER_ATTACHMENT_MAX];
 	size_t link_count;
 };

@@ -17,6 +17,7 @@
 #include "session/duty.h"
 #include "session/internal.h"
 #include "target/clock.h"
+#include "target/maps.h"
 #include "target/process.h"
 
 #define LATER_FIRST_NS                                                                             \
@@ -276,12 +277,27 @@ static void remember_stranger(struct session *session, uint64_t executable)
 	session->strangers[executable % STRANGERS_MAX] = executable;
 }
 
+/* How often it is looked at: a loader may be kept from running, and nothing is known before it has done its work. */
+static unsigned tries_of(pid_t pid, unsigned tries)
+{
+	struct mapping *maps;
+	size_t count;
+	bool loading;
+
+	if (tries + 1 < LATER_TRIES || maps_read(pid, &maps, &count))
+		return LATER_TRIES;
+	loading = maps_are_loading(maps, count);
+	maps_free(maps, count);
+	return loading ? LATER_TRIES_LOADING : LATER_TRIES;
+}
+
 /* `executable` is what was looked at: by now it may run another one, which is no stranger for that. */
-static void try_later(struct session *session, pid_t pid, unsigned tries, uint64_t executable)
+static void try_later(struct session *session, pid_t pid, unsigned tries, unsigned limit,
+		      uint64_t executable)
 {
 	struct later *later;
 
-	if (tries >= LATER_TRIES) {
+	if (tries >= limit) {
 		if (!session->images.refusal)
 			remember_stranger(session, executable);
 		return;
@@ -355,6 +371,7 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 	bool was_target = target_known(session, pid), own = has_probes(session, pid);
 	char why[IMAGE_WHY_MAX];
 	struct image_file *image;
+	unsigned limit;
 	int err;
 
 	if (!was_target && session->cgroup && !process_in_cgroup(pid, session->cgroup))
@@ -376,10 +393,11 @@ static void executed(struct session *session, pid_t pid, unsigned tries, uint64_
 		return;
 	}
 	if (err == -ENOENT) { /* not a Python, or its library is not mapped yet */
-		try_later(session, pid, tries, executable);
-		if (tries + 1 >= LATER_TRIES)
+		limit = tries_of(pid, tries);
+		try_later(session, pid, tries, limit, executable);
+		if (tries + 1 >= limit)
 			target_remove(session, pid);
-		if (tries >= LATER_TRIES)
+		if (tries >= limit)
 			tell_refusal(session, pid);
 		return;
 	}

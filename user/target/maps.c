@@ -191,6 +191,24 @@ int maps_read(pid_t pid, struct mapping **out, size_t *count)
 	return err;
 }
 
+static bool has_file(const struct mapping *maps, size_t count, const char *prefix)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *slash = maps[i].inode ? strrchr(maps[i].path, '/') : NULL;
+
+		if (slash && !strncmp(slash + 1, prefix, strlen(prefix)))
+			return true;
+	}
+	return false;
+}
+
+bool maps_are_loading(const struct mapping *maps, size_t count)
+{
+	/* ld-linux-x86-64.so.2 and libc.so.6; before glibc 2.34 ld-2.31.so and libc-2.31.so */
+	return has_file(maps, count, "ld-") && !has_file(maps, count, "ld-musl") &&
+	       !has_file(maps, count, "libc.so") && !has_file(maps, count, "libc-");
+}
+
 const struct mapping *maps_find(const struct mapping *maps, size_t count, uint64_t addr)
 {
 	size_t low = 0, high = count;

@@ -30,6 +30,10 @@ void maps_free(struct mapping *maps, size_t count);
  * space (a kernel thread or a zombie), -EACCES without the privilege. */
 int maps_read(pid_t pid, struct mapping **out, size_t *count);
 
+/* Is the dynamic loader still at work: is it mapped, and the C library not, which comes after what needs it? With musl,
+ * where the two are one file, never. (Of other libraries nobody knows before whether they will come.) */
+bool maps_are_loading(const struct mapping *maps, size_t count);
+
 /* The mapping that holds addr in an array sorted by address (the kernel's order), or NULL. */
 const struct mapping *maps_find(const struct mapping *maps, size_t count, uint64_t addr);
 
