@@ -62,6 +62,7 @@ struct capture {
 	u64 classes[CLASSES_MAX]; /* that this record tells of */
 	u64 prints[CLASSES_MAX];
 	u64 kinds; /* bit 1 << enum value_type: told of, in this record or before */
+	u64 tried; /* the same: told of in this record, wholly or in part */
 	u32 span;  /* the one at work */
 	u32 span_count;
 	u32 class_count;
@@ -167,14 +168,21 @@ static __always_inline u64 class_print(const struct value_layout *values, u64 ty
 	return name ^ read_pointer(name) ^ read_pointer(type + values->type_dict) << 16;
 }
 
-/* Copies what a class is called: whether it all fitted. tp_name is all of it in a type of C's; in one
- * of Python's the module is apart, in its dict, where __module__ comes first (the class's body begins
- * with it). The type's own type says that it is a type. */
+/* A piece at an address that may be none. */
+static __always_inline u64 capture_if_any(struct capture *capture, u64 address, u64 size)
+{
+	return !address || capture_piece(capture, address, size, PIECE_OF_TYPE);
+}
+
+/* Copies what a class is called: whether all of it was there and fitted. (A page that the process has not
+ * touched for long may be out.) tp_name is all of it in a type of C's; in one of Python's the module is
+ * apart, in its dict, where __module__ comes first (the class's body begins with it). The type's own type
+ * says that it is a type. */
 __noinline u64 capture_class(struct capture *capture, u64 type)
 {
 	const struct value_layout *values;
 	const struct image *image;
-	u64 name, at, entry;
+	u64 name, at, entry, whole;
 	u32 index;
 	u8 log2 = 0;
 
@@ -185,42 +193,42 @@ __noinline u64 capture_class(struct capture *capture, u64 type)
 	if (!image)
 		return 0;
 	values = &image->values;
-	capture_piece(capture, type, values->type_name + 8, PIECE_TYPE);
-	capture_piece(capture, type + values->type_flags, 8, PIECE_OF_TYPE);
+	whole = capture_piece(capture, type, values->type_name + 8, PIECE_TYPE);
+	whole &= capture_piece(capture, type + values->type_flags, 8, PIECE_OF_TYPE);
 	at = read_pointer(type + PYOBJECT_TYPE);
-	capture_piece(capture, at + values->type_flags, 8, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, at + values->type_flags, 8, PIECE_OF_TYPE);
 	name = read_pointer(type + values->type_name);
 	/* it may be the last string of its page */
 	if (!capture_piece(capture, name, CLASS_BYTES, PIECE_OF_TYPE))
-		capture_piece(capture, name, CLASS_BYTES_MIN, PIECE_OF_TYPE);
+		whole &= capture_piece(capture, name, CLASS_BYTES_MIN, PIECE_OF_TYPE);
 	if (!(read_pointer(type + values->type_flags) & HEAP_TYPE))
-		return !(capture->record.head.flags & CAPTURED_CUT);
+		return whole;
 	at = type + values->heap_type_qualname;
-	capture_piece(capture, at, 8, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, at, 8, PIECE_OF_TYPE);
 	name = read_pointer(at);
-	capture_piece(capture, name, str_bytes(&image->layout, name), PIECE_OF_TYPE);
+	whole &= capture_piece(capture, name, str_bytes(&image->layout, name), PIECE_OF_TYPE);
 	at = type + values->type_dict;
-	capture_piece(capture, at, 8, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, at, 8, PIECE_OF_TYPE);
 	at = read_pointer(at);
-	capture_piece(capture, at, values->dict_values + 8, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, at, values->dict_values + 8, PIECE_OF_TYPE);
 	at = read_pointer(at + values->dict_keys);
-	capture_piece(capture, at, values->keys_indices, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, at, values->keys_indices, PIECE_OF_TYPE);
 	bpf_probe_read_user(&log2, 1, (void *)(at + values->keys_log2_index_bytes));
 	entry = at + values->keys_indices + (1ull << (log2 & 63));
-	capture_piece(capture, entry, ENTRY_BYTES, PIECE_OF_TYPE);
+	whole &= capture_piece(capture, entry, ENTRY_BYTES, PIECE_OF_TYPE);
 	log2 = 0;
 	bpf_probe_read_user(&log2, 1, (void *)(at + values->keys_kind));
 	if (!log2) /* {hash, key, value} */
 		entry += 8;
 	name = read_pointer(entry);
-	capture_piece(capture, name, str_bytes(&image->layout, name), PIECE_OF_TYPE);
+	whole &= capture_if_any(capture, name, str_bytes(&image->layout, name));
 	name = read_pointer(entry + 8);
-	capture_piece(capture, name, str_bytes(&image->layout, name), PIECE_OF_TYPE);
-	return !(capture->record.head.flags & CAPTURED_CUT);
+	whole &= capture_if_any(capture, name, str_bytes(&image->layout, name));
+	return whole;
 }
 
 /* A class is copied once in a process: those whose values are shown by their kind, the others by their
- * address. */
+ * address. One that was copied in part only is copied again, but not in the same record. */
 static __always_inline void meet_class(struct capture *capture, const struct image *image, u64 type,
 				       u8 kind)
 {
@@ -229,8 +237,9 @@ static __always_inline void meet_class(struct capture *capture, const struct ima
 	u64 print, *known;
 
 	if (kind != VALUE_OTHER) {
-		if (capture->kinds >> (kind & 63) & 1)
+		if ((capture->kinds | capture->tried) >> (kind & 63) & 1)
 			return;
+		capture->tried |= 1ull << (kind & 63);
 		if (capture_class(capture, type))
 			capture->kinds |= 1ull << (kind & 63);
 		return;
@@ -242,8 +251,10 @@ static __always_inline void meet_class(struct capture *capture, const struct ima
 		return;
 	print = class_print(&image->values, type);
 	known = bpf_map_lookup_elem(&classes, &key);
-	if ((known && *known == print) || !capture_class(capture, type))
+	if (known && *known == print)
 		return;
+	if (!capture_class(capture, type))
+		print = ~print; /* that of no class here: it will not be known by it */
 	PIN(index);
 	capture->classes[index & (CLASSES_MAX - 1)] = type;
 	capture->prints[index & (CLASSES_MAX - 1)] = print;
@@ -533,6 +544,7 @@ capture_begin(struct capture *capture, const struct locals_request *request, u16
 	capture->span = 0;
 	capture->span_count = 0;
 	capture->class_count = 0;
+	capture->tried = 0;
 }
 
 static __always_inline void recall_kinds(struct capture *capture)

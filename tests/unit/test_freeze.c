@@ -29,6 +29,8 @@ struct shared {
 	atomic_int target;
 };
 
+static const volatile sig_atomic_t go_on; /* nobody asks to stop */
+
 static struct shared *shared_new(void)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -160,7 +162,7 @@ Test(freeze, stops_all_threads_and_lets_them_run_on)
 
 	expect_running(shared, THREADS);
 	for (int round = 0; round < 5; round++) {
-		cr_assert_eq(freeze_process(pid, &freeze), 0);
+		cr_assert_eq(freeze_process(pid, &go_on, &freeze), 0);
 		cr_expect_eq(freeze.count, THREADS);
 		expect_still(shared, THREADS);
 		freeze_release(&freeze);
@@ -178,7 +180,7 @@ Test(freeze, stops_a_process_of_one_thread)
 	pid_t pid = start(shared, 1);
 	struct freeze freeze;
 
-	cr_assert_eq(freeze_process(pid, &freeze), 0);
+	cr_assert_eq(freeze_process(pid, &go_on, &freeze), 0);
 	cr_expect_eq(freeze.count, 1);
 	expect_still(shared, 1);
 	freeze_release(&freeze);
@@ -194,7 +196,7 @@ Test(freeze, keeps_signals_for_later)
 	pid_t pid = start(shared, THREADS);
 	struct freeze freeze;
 
-	cr_assert_eq(freeze_process(pid, &freeze), 0);
+	cr_assert_eq(freeze_process(pid, &go_on, &freeze), 0);
 	cr_assert_eq(kill(pid, SIGUSR1), 0);
 	pause_ms(STILL_MS);
 	cr_expect_eq(shared->signals, 0);
@@ -235,7 +237,7 @@ Test(freeze, copes_with_signals_that_come_all_the_time)
 	for (int round = 0; round < 100; round++) {
 		unsigned int before = shared->signals;
 
-		cr_assert_eq(freeze_process(shooter.pid, &freeze), 0);
+		cr_assert_eq(freeze_process(shooter.pid, &go_on, &freeze), 0);
 		freeze_release(&freeze);
 		cr_assert(wait_until(&shared->signals, before + 1));
 	}
@@ -257,7 +259,7 @@ Test(freeze, leaves_a_stopped_process_stopped)
 	kill(pid, SIGSTOP);
 	cr_assert_eq(waitpid(pid, &status, WUNTRACED), pid);
 	cr_assert(WIFSTOPPED(status));
-	cr_assert_eq(freeze_process(pid, &freeze), 0);
+	cr_assert_eq(freeze_process(pid, &go_on, &freeze), 0);
 	freeze_release(&freeze);
 	expect_still(shared, THREADS);
 	kill(pid, SIGCONT);
@@ -296,7 +298,7 @@ Test(freeze, copes_with_threads_that_come_and_go)
 	}
 	cr_assert(wait_until(&shared->ready, 1));
 	for (int round = 0; round < 200; round++) {
-		int err = freeze_process(pid, &freeze);
+		int err = freeze_process(pid, &go_on, &freeze);
 
 		if (err) {
 			failed++;
@@ -323,10 +325,10 @@ Test(freeze, of_a_process_that_is_gone)
 	if (!pid)
 		_exit(0);
 	cr_assert_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	cr_expect_eq(freeze_process(pid, &freeze), -ESRCH, "not waited for yet");
+	cr_expect_eq(freeze_process(pid, &go_on, &freeze), -ESRCH, "not waited for yet");
 	cr_expect_eq(freeze.count, 0);
 	cr_assert_eq(waitpid(pid, NULL, 0), pid);
-	cr_expect_eq(freeze_process(pid, &freeze), -ESRCH, "waited for");
+	cr_expect_eq(freeze_process(pid, &go_on, &freeze), -ESRCH, "waited for");
 	cr_expect_eq(freeze.count, 0);
 	cr_expect_null(freeze.tids);
 }
@@ -349,7 +351,7 @@ Test(freeze, of_a_process_without_its_first_thread)
 	}
 	cr_assert(wait_until(&shared->ready, 1));
 	pause_ms(20);
-	err = freeze_process(pid, &freeze);
+	err = freeze_process(pid, &go_on, &freeze);
 	cr_expect_eq(err, 0, "%d", err);
 	if (!err) {
 		unsigned long before = shared->counters[1];
@@ -382,11 +384,31 @@ Test(freeze, of_a_process_that_another_one_traces)
 	for (int i = 0; i < WAIT_MS && !shared->target; i++)
 		pause_ms(1);
 	cr_assert_gt(shared->target, 0);
-	cr_expect_eq(freeze_process(shared->target, &freeze), -EBUSY);
+	cr_expect_eq(freeze_process(shared->target, &go_on, &freeze), -EBUSY);
 	cr_expect_eq(freeze.count, 0);
 	expect_running(shared, 2);
 	stop(tracer);
 	kill(shared->target, SIGKILL);
+}
+
+/* Who is told to stop meanwhile waits for nobody; what it has asked to stop runs on at its end. */
+Test(freeze, breaks_off_when_told)
+{
+	struct shared *shared = shared_new();
+	pid_t pid = start(shared, THREADS), tracer = fork();
+	int status;
+
+	if (!tracer) {
+		const volatile sig_atomic_t told = 1;
+		struct freeze freeze;
+
+		_exit(freeze_process(pid, &told, &freeze) == -EINTR && !freeze.count ? 0 : 3);
+	}
+	cr_assert_eq(waitpid(tracer, &status, 0), tracer);
+	cr_expect(WIFEXITED(status) && !WEXITSTATUS(status), "%x", status);
+	cr_expect_eq(tracer_of(pid), 0);
+	expect_running(shared, THREADS);
+	stop(pid);
 }
 
 /* The kernel lets go of whom it held. */
@@ -401,7 +423,7 @@ Test(freeze, ends_with_the_one_who_froze)
 
 		if (!pid)
 			be_counted(shared, THREADS);
-		if (!wait_until(&shared->ready, THREADS) || freeze_process(pid, &freeze))
+		if (!wait_until(&shared->ready, THREADS) || freeze_process(pid, &go_on, &freeze))
 			_exit(3);
 		shared->target = pid;
 		for (;;)

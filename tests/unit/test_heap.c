@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "python/heap.h"
@@ -13,6 +14,8 @@
 #define CACHE_SIZE   (8 << 20)
 #define OBJECT_BYTES 64
 #define FOUND_MAX    4096
+#define CHILDREN_MAX 50
+#define CHILD_NS     20000000 /* much less than lists are waited for */
 
 /* Something that happens while the lists are read: as soon as an object of type `at` is met. */
 struct happening {
@@ -658,6 +661,36 @@ Test(heap, of_a_process_that_is_gone)
 	read_heap(&reading);
 	cr_expect_eq(reading.err, -ESRCH);
 	memory_close(memory);
+	cpython_close(&python);
+}
+
+/* While it is waited for lists that make no sense yet: that is no build that nobody knows. One that has ended
+ * before its interpreters were listed is another case, and takes another child. */
+Test(heap, of_a_process_that_ends_before_its_lists_are_found)
+{
+	struct cpython python;
+	struct reading reading = { .python = &python };
+	struct memory *memory;
+
+	cpython_open(&python, image_version("3.15.2"), CACHE_SIZE);
+	put64(cpython_head(&python, 0, 0), 0);
+	for (int i = 0; i < CHILDREN_MAX; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			nanosleep(&(struct timespec){ .tv_nsec = CHILD_NS }, NULL);
+			_exit(0);
+		}
+		cr_assert_eq(memory_open_process(child, CACHE_SIZE, &memory), 0);
+		python.remote.memory = memory;
+		read_heap(&reading);
+		memory_close(memory);
+		cr_assert_eq(waitpid(child, NULL, 0), child);
+		if (reading.err == -ESRCH && !reading.why[0])
+			break;
+	}
+	cr_expect_eq(reading.err, -ESRCH, "%d: %s", reading.err, reading.why);
+	cr_expect_eq(reading.why[0], 0, "%s", reading.why);
 	cpython_close(&python);
 }
 

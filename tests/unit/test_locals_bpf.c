@@ -120,6 +120,49 @@ Test(locals_bpf, classes_are_told_once)
 	}
 }
 
+/* A page of its name is out: what has been told of it is not all, so it is told again, once a record. */
+Test(locals_bpf, classes_are_told_again_when_a_part_could_not_be_read)
+{
+	EACH_LOCALS_WORLD
+	{
+		const unsigned types[] = { VALUE_INT, STRANGER };
+		uint64_t one = py_integer(1), two = py_integer(2);
+		uint64_t stranger = py_object(STRANGER, 16), other = py_object(STRANGER, 16);
+		uint64_t names[2];
+		uint32_t pieces;
+
+		for (unsigned i = 0; i < 2; i++) {
+			const char *name = i ? "spam.Egg" : "int";
+
+			names[i] = memory_new(64);
+			memory_put(names[i], name, strlen(name) + 1);
+			memory_put64(locals_type_address(types[i]) + f.layout.type_name, names[i]);
+			memory_fault(names[i], true);
+		}
+		locals_create((uint64_t[]){ one, stranger, two, other }, 4);
+		locals_feed(RECORD_VARIABLES);
+		pieces = take_captured(RECORD_LOCALS)->pieces;
+		/* the variables, the four objects, and of two classes all but the name */
+		cr_assert_eq(pieces, 1 + 4 + 2 * 3, "%u", pieces);
+		take_transition();
+		py_next(f.gen);
+		cr_assert_eq(take_captured(RECORD_LOCALS)->pieces, pieces);
+		take_transition();
+		memory_fault(names[0], false);
+		memory_fault(names[1], false);
+		py_yield(f.gen);
+		const struct local_list *locals = locals_taken();
+
+		cr_assert_str_eq(locals->at[0].type, "int");
+		cr_assert_str_eq(locals->at[1].type, "spam.Egg");
+		cr_assert_str_eq(locals->at[3].type, "spam.Egg");
+		py_next(f.gen);
+		cr_assert_eq(take_captured(RECORD_LOCALS)->pieces, 1 + 4,
+			     "told once they are whole");
+		take_transition();
+	}
+}
+
 Test(locals_bpf, strings_are_cut_where_they_are_long)
 {
 	EACH_LOCALS_WORLD

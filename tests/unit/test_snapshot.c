@@ -651,7 +651,8 @@ Test(snapshot, stops_when_the_taker_says_so)
 }
 
 struct progress {
-	unsigned int calls, stop_at;
+	unsigned int calls, stop_at, stop_call;
+	unsigned int told; /* calls that tell of objects */
 	uint64_t last;
 };
 
@@ -660,6 +661,9 @@ static int on_progress(void *ctx, uint64_t objects)
 	struct progress *progress = ctx;
 
 	progress->calls++;
+	progress->told += objects > 0;
+	if (progress->calls == progress->stop_call)
+		return -ECANCELED;
 	if (progress->stop_at && objects >= progress->stop_at)
 		return -ECANCELED;
 	progress->last = objects;
@@ -684,6 +688,15 @@ Test(snapshot, tells_of_its_progress_and_stops_then)
 	cr_expect_geq(progress.calls, 2);
 	cr_expect(progress.last > 0 && progress.last <= 40000);
 	snapshot_free(snapshot);
+	/* as they are read, as they are looked at again, as they are linked */
+	cr_expect_eq(progress.told, 3 * 2, "%u", progress.told);
+	for (unsigned calls = progress.calls, call = 1; call <= calls; call++) {
+		progress = (struct progress){ .stop_call = call };
+		snapshot = NULL;
+		cr_expect_eq(snapshot_take(&python.remote, 1, &options, &snapshot, why), -ECANCELED,
+			     "call %u of %u", call, calls);
+		cr_expect_null(snapshot);
+	}
 	progress = (struct progress){ .stop_at = 1 };
 	snapshot = NULL;
 	cr_expect_eq(snapshot_take(&python.remote, 1, &options, &snapshot, why), -ECANCELED);

@@ -122,7 +122,7 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 	int err = 0;
 
 	if (ps->freeze) {
-		err = freeze_process(view->pid, &freeze);
+		err = freeze_process(view->pid, &stop_requested, &freeze);
 		if (err == -EPERM)
 			snprintf(why, IMAGE_WHY_MAX,
 				 "it cannot be stopped: CAP_SYS_PTRACE is missing: leave out "
@@ -131,11 +131,13 @@ static int take(struct ps *ps, struct remote *remote, struct ps_view *view,
 			snprintf(why, IMAGE_WHY_MAX,
 				 "it cannot be stopped: a debugger or tracer has it: leave out "
 				 "--freeze");
-		else if (err)
+		else if (err && err != -EINTR)
 			snprintf(why, IMAGE_WHY_MAX, "it cannot be stopped: %s", strerror(-err));
 	}
 	if (!err)
 		err = snapshot_take(remote, view->pid, &wanted, snapshot, why);
+	if (!err && stop_requested)
+		err = -EINTR; /* before anything is shown: a process is shown whole or not at all */
 	if (ps->freeze) {
 		freeze_release(&freeze);
 		view->frozen = true;

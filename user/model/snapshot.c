@@ -11,9 +11,8 @@
 #include "state.h"
 #include "target/clock.h"
 
-#define PROGRESS_STEP 16384 /* objects between two calls of `progress`; a power of two */
-#define TYPES_MAX     4096  /* a power of two: slots for answers about type objects */
-#define GIVEN_AT_ONCE 4096  /* objects between the two looks, where none is kept */
+#define TYPES_MAX     4096 /* a power of two: slots for answers about type objects */
+#define GIVEN_AT_ONCE 4096 /* objects between the two looks, where none is kept */
 
 enum type_class { TYPE_UNKNOWN = 0, TYPE_UNWANTED, TYPE_GENERATOR, TYPE_TASK };
 
@@ -62,6 +61,15 @@ static int on_progress(void *ctx, uint64_t containers)
 	return 0;
 }
 
+int snapshot_progress(const struct snapshot_options *options, uint64_t objects)
+{
+	int err = options->progress && !(objects % PROGRESS_STEP) ?
+			  options->progress(options->ctx, objects) :
+			  0;
+
+	return err < 0 ? err : 0;
+}
+
 static int keep_object(struct builder *builder, const struct snapshot_object *object)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -86,7 +94,7 @@ static int give_out(struct builder *builder)
 	int err = 0;
 
 	if (!builder->options->still)
-		snapshot_confirm(builder->remote, builder->options, snapshot);
+		err = snapshot_confirm(builder->remote, builder->options, snapshot);
 	for (uint32_t i = 0; i < snapshot->object_count; i++) {
 		if (err >= 0)
 			err = builder->options->each(builder->options->ctx, &snapshot->objects[i]);
@@ -177,8 +185,8 @@ static int read_found(struct builder *builder, const struct heap_objects *found)
 			builder->snapshot->counts.unreadable++;
 			err = 0;
 		}
-		if (!err && builder->options->progress && !(++builder->done % PROGRESS_STEP))
-			err = builder->options->progress(builder->options->ctx, builder->done);
+		if (!err)
+			err = snapshot_progress(builder->options, ++builder->done);
 		if (err >= 0 && type)
 			err = classify(builder, type) == TYPE_TASK ?
 				      add_task(builder, found->at[i]) :
@@ -226,9 +234,9 @@ static int build(struct builder *builder, struct heap_objects *found, char *why)
 	if (!err)
 		err = keep_tasks(builder);
 	if (!err && !builder->options->each && !builder->options->still)
-		snapshot_confirm(builder->remote, builder->options, snapshot);
+		err = snapshot_confirm(builder->remote, builder->options, snapshot);
 	if (!err && !builder->options->each)
-		err = snapshot_link(builder->remote, snapshot, builder->tasks);
+		err = snapshot_link(builder->remote, builder->options, snapshot, builder->tasks);
 	if (!err && !builder->options->each)
 		err = snapshot_link_threads(builder->remote, snapshot);
 	return err;

@@ -279,7 +279,8 @@ static int link_tasks(struct linker *linker, const struct task *found)
 	return err;
 }
 
-int snapshot_link(struct remote *remote, struct snapshot *snapshot, const struct task *found)
+int snapshot_link(struct remote *remote, const struct snapshot_options *options,
+		  struct snapshot *snapshot, const struct task *found)
 {
 	struct linker linker = { .remote = remote, .snapshot = snapshot };
 	int err = address_index_build(&linker.objects, snapshot->objects,
@@ -291,8 +292,10 @@ int snapshot_link(struct remote *remote, struct snapshot *snapshot, const struct
 	linker.room = calloc(snapshot->task_count + 1, sizeof(*linker.room));
 	if (!linker.room)
 		err = -ENOMEM;
-	for (uint32_t i = 0; !err && i < snapshot->object_count; i++)
+	for (uint32_t i = 0; !err && i < snapshot->object_count; i++) {
+		err = snapshot_progress(options, i + 1);
 		link_object(&linker, i);
+	}
 	if (!err)
 		err = link_tasks(&linker, found);
 	free(linker.room);

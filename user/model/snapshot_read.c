@@ -187,16 +187,18 @@ static bool has_moved(struct remote *remote, struct snapshot *snapshot,
 			    object->awaits_address != 0;
 }
 
-void snapshot_confirm(struct remote *remote, const struct snapshot_options *options,
-		      struct snapshot *snapshot)
+int snapshot_confirm(struct remote *remote, const struct snapshot_options *options,
+		     struct snapshot *snapshot)
 {
 	struct snapshot_options plain = *options;
+	int err = 0;
 
 	plain.locals = false;
 	memory_forget_all(remote->memory);
-	for (uint32_t i = 0; i < snapshot->object_count; i++) {
+	for (uint32_t i = 0; !err && i < snapshot->object_count; i++) {
 		struct snapshot_object *object = &snapshot->objects[i], now;
 
+		err = snapshot_progress(options, i + 1);
 		if (!has_moved(remote, snapshot, object))
 			continue;
 		object->moved = true;
@@ -208,10 +210,11 @@ void snapshot_confirm(struct remote *remote, const struct snapshot_options *opti
 			*object = now;
 		}
 	}
-	for (uint32_t i = 0; snapshot->tasks && i < snapshot->task_count; i++) {
+	for (uint32_t i = 0; !err && snapshot->tasks && i < snapshot->task_count; i++) {
 		struct snapshot_task *task = &snapshot->tasks[i];
 		struct task now;
 
+		err = snapshot_progress(options, i + 1);
 		task->moved = task_read(remote, task->address, &now) != 0;
 		if (task->moved)
 			continue;
@@ -219,4 +222,5 @@ void snapshot_confirm(struct remote *remote, const struct snapshot_options *opti
 			      strcmp(now.name, task->name) != 0;
 		task_free(&now);
 	}
+	return err;
 }

@@ -148,32 +148,39 @@ static void list_heads(const struct remote *remote, uint64_t interpreter, uint64
 	out[HEAP_LISTS_PER_INTERPRETER - 1] = gc + inner->gc_permanent;
 }
 
-/* A list's head is linked to itself, or both its links lead elsewhere. */
-static bool are_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads)
+/* A list's head is linked to itself, or both its links lead elsewhere. 0; -EINVAL it does not look so; or
+ * why it cannot be read. */
+static int are_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads)
 {
 	const struct memory_layout *inner = &remote->inner;
-	uint64_t gc = interpreter + inner->interpreter_gc;
+	uint64_t gc = interpreter + inner->interpreter_gc, first = heads[0];
+	int err = 0;
 
-	if (inner->gc_generation0 &&
-	    memory_u64(remote->memory, gc + inner->gc_generation0) != heads[0])
-		return false;
-	for (int i = 0; i < HEAP_LISTS_PER_INTERPRETER; i++) {
+	if (inner->gc_generation0)
+		err = memory_read(remote->memory, gc + inner->gc_generation0, &first,
+				  sizeof(first));
+	if (!err && first != heads[0])
+		err = -EINVAL;
+	for (int i = 0; !err && i < HEAP_LISTS_PER_INTERPRETER; i++) {
 		uint64_t links[2]; /* read at once: a target stores them one after the other */
 
-		if (memory_read(remote->memory, heads[i], links, sizeof(links)) || !links[0] ||
-		    !links[1] || (links[0] == heads[i]) != (links[1] == heads[i]))
-			return false;
+		err = memory_read(remote->memory, heads[i], links, sizeof(links));
+		if (!err &&
+		    (!links[0] || !links[1] || (links[0] == heads[i]) != (links[1] == heads[i])))
+			err = -EINVAL;
 	}
-	return true;
+	return err;
 }
 
-/* Is this where the collector's state is? */
+/* Is this where the collector's state is? 0, -ENOTSUP no, -ESRCH the process has ended. */
 static int check_heads(struct remote *remote, uint64_t interpreter, const uint64_t *heads,
 		       char *why)
 {
 	for (unsigned look = 0; look < LOOKS_AT_HEADS; look++) {
-		if (are_heads(remote, interpreter, heads))
-			return 0;
+		int err = are_heads(remote, interpreter, heads);
+
+		if (!err || err == -ESRCH)
+			return err;
 		if (look >= LOOKS_AT_ONCE)
 			pause_for(look - LOOKS_AT_ONCE);
 		memory_forget_all(remote->memory);

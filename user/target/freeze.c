@@ -11,12 +11,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "target/clock.h"
 #include "target/proc_file.h"
 #include "target/process.h"
 
 #define ROUNDS_MAX   64 /* looks for threads born while we stop the others */
 #define WAIT_STEP_NS 100000
-#define WAIT_STEPS   20000 /* 2 s */
+/* For a thread to stop: on a busy machine it first has to get a processor. */
+#define WAIT_NS      10000000000ull
 
 static bool is_held(const struct freeze *freeze, pid_t tid)
 {
@@ -42,12 +44,14 @@ static int remember(struct freeze *freeze, pid_t tid)
 }
 
 /* A signal that arrives in this very moment stops the thread first: it is delivered as it goes on. */
-static int wait_for_stop(pid_t tid)
+static int wait_for_stop(pid_t tid, const volatile sig_atomic_t *stop)
 {
 	struct timespec step = { .tv_nsec = WAIT_STEP_NS };
+	uint64_t end = clock_now_ns() + WAIT_NS;
+	bool late = false; /* who was off the processor himself looks once more */
 	int status;
 
-	for (int i = 0; i < WAIT_STEPS; i++) {
+	while (!*stop) {
 		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
 
 		if (got < 0)
@@ -58,10 +62,13 @@ static int wait_for_stop(pid_t tid)
 			return 0;
 		if (got)
 			ptrace(PTRACE_CONT, tid, 0, WSTOPSIG(status));
+		else if (late)
+			return -ETIMEDOUT;
 		else
 			nanosleep(&step, NULL);
+		late = clock_now_ns() > end;
 	}
-	return -ETIMEDOUT;
+	return -EINTR;
 }
 
 /* PTRACE_SEIZE says EPERM of what it may not touch, of what another one traces, and of the dead. */
@@ -83,7 +90,8 @@ static int why_not(pid_t pid, pid_t tid)
 	return err;
 }
 
-static int stop_thread(struct freeze *freeze, pid_t pid, pid_t tid)
+static int stop_thread(struct freeze *freeze, pid_t pid, pid_t tid,
+		       const volatile sig_atomic_t *stop)
 {
 	int err;
 
@@ -93,7 +101,7 @@ static int stop_thread(struct freeze *freeze, pid_t pid, pid_t tid)
 	if (!err && ptrace(PTRACE_INTERRUPT, tid, 0, 0))
 		err = -errno;
 	if (!err)
-		err = wait_for_stop(tid);
+		err = wait_for_stop(tid, stop);
 	if (err)
 		ptrace(PTRACE_DETACH, tid, 0, 0);
 	if (err && freeze->count && freeze->tids[freeze->count - 1] == tid)
@@ -102,7 +110,8 @@ static int stop_thread(struct freeze *freeze, pid_t pid, pid_t tid)
 }
 
 /* Stops those that run; *fresh says how many there were. */
-static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh)
+static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh,
+		      const volatile sig_atomic_t *stop)
 {
 	pid_t *tids;
 	size_t count;
@@ -114,7 +123,7 @@ static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh)
 	for (size_t i = 0; !err && i < count; i++) {
 		if (is_held(freeze, tids[i]))
 			continue;
-		err = stop_thread(freeze, pid, tids[i]);
+		err = stop_thread(freeze, pid, tids[i], stop);
 		*fresh += !err;
 		if (err == -ESRCH) /* it has just ended; the first one may long before the others */
 			err = 0;
@@ -123,14 +132,14 @@ static int stop_round(pid_t pid, struct freeze *freeze, size_t *fresh)
 	return err;
 }
 
-int freeze_process(pid_t pid, struct freeze *out)
+int freeze_process(pid_t pid, const volatile sig_atomic_t *stop, struct freeze *out)
 {
 	size_t fresh = 1;
 	int err = 0;
 
 	*out = (struct freeze){};
 	for (int round = 0; !err && fresh && round < ROUNDS_MAX; round++)
-		err = stop_round(pid, out, &fresh);
+		err = stop_round(pid, out, &fresh, stop);
 	if (!err && !out->count)
 		err = -ESRCH;
 	if (!err && fresh)
