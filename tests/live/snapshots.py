@@ -20,7 +20,7 @@ ADDRESS = re.compile("0x[0-9a-f]+")
 SECRET = re.compile("password|passwd|secret|token|api_?key|authorization|cookie|credential", re.IGNORECASE)
 COMPARED = ("kind", "state", "name", "qualname", "file", "firstlineno", "line", "awaiting", "task")
 SHAPE = ("pid", "kind", "state", "name", "qualname", "file", "firstlineno", "line", "task", "thread", "age_ns")
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 class Snapshot:
@@ -98,14 +98,41 @@ def take(ctx, pid, *options, known=None):
     return found[0]
 
 
+def until(condition, seconds=TIMEOUT):
+    """Wait until it is true: whether it came to that."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def stat_fields(path):
+    """Those behind the name, which may hold anything."""
+    with open(path, encoding="utf-8", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()
+
+
+def state_of(pid):
+    """As ps(1) has it; X: there is no such process."""
+    try:
+        return stat_fields(f"/proc/{pid}/stat")[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def thread_states(pid):
+    """(state, user time, system time) of each thread. One that ends meanwhile is left out."""
     for tid in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{tid}/stat", encoding="utf-8", errors="replace") as stat:
-            fields = stat.read().rpartition(")")[2].split()
+        try:
+            fields = stat_fields(f"/proc/{pid}/task/{tid}/stat")
+        except (FileNotFoundError, ProcessLookupError):  # before it was opened, before it was read
+            continue
         yield fields[0], fields[11], fields[12]
 
 
-def settle(pid, timeout=10):
+def settle(pid, timeout=TIMEOUT):
     """Wait until every thread of the process sleeps, and none has run for a while."""
     deadline, before = time.monotonic() + timeout, None
     while time.monotonic() < deadline:

@@ -160,7 +160,7 @@ def refused(ctx, interp):
 def usage(ctx, *words):
     from procs import Tool
     with Tool(ctx.genscope, "trace", "-p", str(os.getpid()), "--locals", *words) as tool:
-        return tool.finish(10), tool.stderr()
+        return tool.finish(60), tool.stderr()
 
 
 TESTS = {"states": states, "off": off, "rate": rate, "limits": limits, "options": options, "refused": refused}

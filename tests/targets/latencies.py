@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Steps and waits whose numbers and lengths are known: latencies.py CASE TRUTH_FILE [ARG]
 
-The truth is {function: {metric: count}} where it is about numbers, {function: {metric: [ns, …]}} where it is about
-lengths, as measured by the program itself inside its functions.
+The truth is {function: {metric: count}} where it is about numbers, {function: {metric: [[least, most], …]}} where it is
+about lengths: nanoseconds that the program itself measured inside of each, between what begins and what ends it, and
+around it. It may lose the processor anywhere: what is measured inside is never more, what is around never less.
 """
 
 import asyncio
 import gc
 import json
 import os
+import select
 import sys
 import time
 import warnings
@@ -27,8 +29,8 @@ def expect(function, *counts):
         row[metric] += count
 
 
-def measured(function, metric, ns):
-    truth.setdefault(function, {}).setdefault(metric, []).append(ns)
+def measured(function, metric, least, most):
+    truth.setdefault(function, {}).setdefault(metric, []).append((least, most))
 
 
 # --- numbers ---
@@ -154,52 +156,92 @@ def spin(ns):
 LENGTHS = [MS * 12 // 10, MS * 22 // 10, MS * 22 // 10, MS * 22 // 10, MS * 33 // 10]
 
 
-def spinner(steps):
+now = time.perf_counter_ns
+
+
+def spinner(steps, told):
+    """Of each step: what is inside of it; of each wait: what is around it."""
     for i in range(steps):
-        begun = time.perf_counter_ns()
+        begun = now()
         spin(LENGTHS[i % len(LENGTHS)])
-        measured("spinner", "run", time.perf_counter_ns() - begun)
+        left = now()
+        told.append(left - begun)
         yield
-    measured("spinner", "run", 0)  # the step that finds the end
+        measured("spinner", "suspended", told.pop(), now() - left)
+    told.append(0)  # the step that finds the end
 
 
-async def inner():
-    begun = time.perf_counter_ns()
+def spins(steps):
+    """And from outside it is the other way round."""
+    told, left = [], None
+    gen = spinner(steps, told)
+    for _ in range(steps + 1):
+        begun = now()
+        if left is not None:
+            told.append(begun - left)
+        next(gen, None)
+        left = now()
+        measured("spinner", "run", told.pop(), left - begun)
+
+
+async def inner(told):
+    begun = now()
     spin(MS * 22 // 10)
-    took = time.perf_counter_ns() - begun
-    measured("inner", "run", took)
-    measured("inner", "self", took)
-    return took
+    told.append(now() - begun)
 
 
-async def outer(born):
-    begun = time.perf_counter_ns()
-    measured("outer", "start", begun - born)
+async def outer(told):
+    begun = now()
     spin(MS)
-    took = await inner()
+    before = now()
+    await inner(told)
+    after = now()
     spin(MS // 2)
-    ended = time.perf_counter_ns()
-    measured("outer", "run", ended - begun)
-    measured("outer", "self", ended - begun - took)
-    measured("outer", "lifetime", ended - born)
+    told += [begun, before, after, now()]
+
+
+def chains():
+    told = []
+    before = now()
+    coro = outer(told)
+    born = now()
+    spin(MS)
+    sent = now()
+    drive(coro)
+    done = now()
+    del coro
+    gone = now()
+    took, begun, inner_before, inner_after, ended = told
+    around = inner_after - inner_before
+    for metric in ("run", "self"):
+        measured("inner", metric, took, around)
+    measured("outer", "run", ended - begun, done - sent)
+    measured("outer", "self", ended - begun - around, done - sent - took)
+    measured("outer", "start", sent - born, begun - before)
+    measured("outer", "lifetime", ended - born, gone - before)
 
 
 async def sleeper(times):
+    loop = asyncio.get_running_loop()
     for _ in range(times):
-        begun = time.perf_counter_ns()
-        await asyncio.sleep(0.015)
-        measured("sleeper", "suspended", time.perf_counter_ns() - begun)
+        told, future = [], loop.create_future()
+
+        def wake(told=told, future=future):
+            told.append(now())
+            future.set_result(None)
+
+        loop.call_soon(lambda told=told: told.append(now()))  # when the step has ended
+        loop.call_later(0.015, wake)
+        begun = now()
+        await future
+        measured("sleeper", "suspended", told[1] - told[0], now() - begun)
 
 
 def lengths():
     scope.barrier()
-    for _ in spinner(25):
-        pass
+    spins(25)
     for _ in range(15):
-        born = time.perf_counter_ns()
-        coro = outer(born)
-        spin(MS)
-        drive(coro)
+        chains()
     asyncio.run(sleeper(8))
 
 
@@ -273,16 +315,31 @@ def cancels():
 
 # --- others ---
 
+def asked():
+    """Is there a line on standard input?"""
+    return select.select([sys.stdin], [], [], 0)[0]
+
+
 def spread():
-    """A generator's step every few milliseconds, for a second."""
+    """A generator's step every few milliseconds, until somebody has seen enough."""
     scope.barrier()
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
+    while not asked():
         list(numbers(4))
         drive(failing())
         time.sleep(0.005)
         for function, row in (("numbers", (5, 4, 1, 1)), ("failing", (2, 1, 1, 1)), ("Pause.__await__", (2, 1, 1, 1))):
             expect(function, *row)
+
+
+def rounds():
+    """The same, and of each round it says since when it ran."""
+    scope.barrier()
+    while not asked():
+        begun = now()
+        list(numbers(100))
+        expect("numbers", 101, 100, 1, 1)
+        print("round", begun, flush=True)
+        time.sleep(0.002)
 
 
 def killed():
@@ -342,7 +399,8 @@ def tasks():
     asyncio.run(employer())
 
 
-CASES = {"tasks": tasks, "counts": counts, "lengths": lengths, "steps": steps, "cancels": cancels, "spread": spread, "killed": killed}
+CASES = {"tasks": tasks, "counts": counts, "lengths": lengths, "steps": steps, "cancels": cancels, "spread": spread,
+         "rounds": rounds, "killed": killed}
 
 if __name__ == "__main__":
     gc.disable()

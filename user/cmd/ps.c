@@ -201,7 +201,7 @@ static int ps_process(struct ps *ps, pid_t pid)
 	char why[IMAGE_WHY_MAX] = "";
 	struct image_file *image;
 	struct process_id id;
-	int err = process_identify(pid, &id);
+	int err = stop_requested ? -EINTR : process_identify(pid, &id);
 
 	if (!err)
 		err = images_of_process(&ps->images, pid, &image, why);
@@ -319,12 +319,13 @@ static int ps_all(struct ps *ps)
 	return worst;
 }
 
+/* Each that was asked for is answered, if only that it was interrupted. */
 static int ps_pids(struct ps *ps)
 {
 	int worst = 0;
 
 	ps->several = ps->options.pid_count > 1;
-	for (size_t i = 0; i < ps->options.pid_count && !is_over(ps); i++) {
+	for (size_t i = 0; i < ps->options.pid_count && !ps->writer.error; i++) {
 		int status = ps_process(ps, ps->options.pids[i]);
 
 		worst = status ? status : worst;
