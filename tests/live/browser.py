@@ -61,7 +61,7 @@ class Browser:
         # a machine's proxy is not for its own loopback
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=60) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             told = json.load(error)["value"]
@@ -74,7 +74,7 @@ class Browser:
         """What the code of a function returns."""
         return self.call("POST", "/execute/sync", {"script": code, "args": list(args)})
 
-    def until(self, code, what, timeout=10):
+    def until(self, code, what, timeout=60):
         """Waits until the expression is true."""
         end = time.monotonic() + timeout
         while not self.script(f"return Boolean({code})"):

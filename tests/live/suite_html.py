@@ -12,16 +12,27 @@ from suite_record import report
 
 TARGET = "page_service.py"
 TASKS, ROUNDS, ROWS, TICKS = 20, 100, 40, 3  # page_service.py
+PAUSES = 2
 CALLS = TASKS * ROUNDS
+ROUND_BYTES = TASKS * 2 * (ROWS + 1) * 96  # of a recording: at least the transitions of rows()
+HANG = 60  # seconds
 # Steps of each function. asyncio.sleep(0) awaits a generator, __sleep0; asyncio.sleep(0.001) a future.
 STEPS = {"rows": CALLS * (ROWS + 1), "leaf": 2 * CALLS, "middle": 2 * CALLS, "__sleep0": 2 * CALLS,
          "sleep": 2 * (CALLS + TASKS * TICKS), "ticks": TASKS * (TICKS + 1), "work": TASKS * (1 + ROUNDS + TICKS),
          "</script><b>evil": 2 * TASKS}
 WAITS = {"__sleep0": CALLS, "sleep": TASKS * TICKS}
 FULL = "Object.assign({}, document.getElementById('timeline-canvas').dataset)"
+SUMMARY = "document.getElementById('timeline-summary').textContent"
 LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text of this size
 # Places of the keyboard, from the page's top to the timeline.
 TAB_ORDER = [".skip", "#theme", *(".jumps a" for _ in range(7)), "#zoom-in", "#zoom-out", "#zoom-all", "#timeline-canvas"]
+
+
+def grows(path, size):
+    deadline = time.monotonic() + HANG
+    while os.path.getsize(path) < size:
+        check(time.monotonic() < deadline, f"of a recording {os.path.getsize(path)} bytes are written, expected {size}")
+        time.sleep(0.01)
 
 
 def make_page(ctx, interp):
@@ -33,8 +44,12 @@ def make_page(ctx, interp):
         with Tool(ctx.genscope, "record", "-o", path, "-p", pid, "--context=gc") as tool:
             tool.attached()
             target.say()
-            equal("the target's exit status", 0, target.finish(60))
-            equal("record's exit status", 0, tool.finish(30))
+            for _ in range(PAUSES):
+                rounds = int(target.await_line(target.out_queue, "rounds ", HANG).split()[1])
+                grows(path, (rounds - 1) * ROUND_BYTES)  # the other tasks may be in the one before
+                target.say("on\n")
+            equal("the target's exit status", 0, target.finish(HANG))
+            equal("record's exit status", 0, tool.finish(HANG))
     status, out, said = report(ctx, path, "--html", page, "-o", "/dev/null")
     check(status == 0 and not said and not out, f"report ended with {status}: {said}")
     status, out, said = report(ctx, path, "--json")
@@ -117,16 +132,20 @@ def by_pointer(browser):
     browser.click("#zoom-all")
 
 
-def by_keys(browser):
-    """Tab comes to the timeline, whose keys do what the page says."""
+def summary_of(browser):
+    return browser.script(f"return {SUMMARY}")
+
+
+def by_keys(browser, everything):
+    """Tab comes to the timeline, whose keys do what the page says. `everything`: the words for all there is."""
     browser.script("document.activeElement.blur(); getSelection().removeAllRanges(); window.scrollTo(0, 0)")
     browser.script("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     for place in TAB_ORDER:
         browser.press("tab")
         check(browser.script("return document.activeElement.matches(arguments[0])", place),
               f"Tab: expected {place}, got {browser.script('return document.activeElement.outerHTML.slice(0, 80)')}")
-    span, summary = shown(browser), "document.getElementById('timeline-summary').textContent"
-    everything = browser.script(f"return {summary}")
+    span = shown(browser)
+    browser.until(f"{SUMMARY} === {json.dumps(everything)}", "the words are those of everything")
     browser.press("+", "+", "+")
     near = shown(browser)
     check(near[1] - near[0] < 0.3 * (span[1] - span[0]), f"three +: from {span} to {near}")
@@ -136,10 +155,10 @@ def by_keys(browser):
     browser.press("left", "-")
     wider = shown(browser)
     check(wider[1] - wider[0] > near[1] - near[0], f"-: from {near} to {wider}")
-    browser.until(f"{summary} !== {json.dumps(everything)}", "the words for what is in view follow")
+    browser.until(f"{SUMMARY} !== {json.dumps(everything)}", "the words for what is in view follow")
     browser.press("home")
     equal("Home", span, shown(browser))
-    browser.until(f"{summary} === {json.dumps(everything)}", "the words are those of everything again")
+    browser.until(f"{SUMMARY} === {json.dumps(everything)}", "the words are those of everything again")
     browser.press("n", "n", "enter")
     details = browser.script("return document.getElementById('details').textContent")
     check("Began at" in details and "Chain" in details, f"the selected step: {details}")
@@ -229,9 +248,7 @@ def themes(browser):
 def fits(browser):
     """Nothing is wider than a narrow window."""
     browser.resize(800, 900)
-    time.sleep(0.3)
-    wide, window = browser.script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    check(wide <= window, f"the page is {wide} wide in a window of {window}")
+    browser.until("innerWidth === 800 && document.documentElement.scrollWidth <= innerWidth", "all fits into the window")
 
 
 def page(ctx, interp):
@@ -244,8 +261,9 @@ def page(ctx, interp):
         browser.open(path)
         browser.until("'ready' in document.documentElement.dataset", "the page is ready")
         no_errors(browser, "on load")
+        everything = summary_of(browser)
         loaded = browser.script("return performance.timing.loadEventEnd - performance.timing.navigationStart")
-        for use in (lambda it: says(it, summary), by_pointer, by_keys, flames, table, themes, fits):
+        for use in (lambda it: says(it, summary), by_pointer, lambda it: by_keys(it, everything), flames, table, themes, fits):
             use(browser)
         no_errors(browser, "after use")
         browser.script("document.getElementById('function-more').click()")
@@ -258,7 +276,7 @@ def empty(ctx, interp):
     host, _ = interp.scratch()
     path, out = os.path.join(host, "empty.rec"), os.path.join(host, "empty.html")
     with Tool(ctx.genscope, "record", "-o", path, "-F", "/nowhere/*", "--", *interp.command("scope.py")) as tool:
-        tool.finish(30)
+        tool.finish(HANG)
     for words, expected in ((("--html", "/nowhere/a.html"), 1), (("--html", "-"), 2),
                             (("--html", out, "--perfetto", out), 2), (("--html", "/dev/full"), 1)):
         status, _, said = report(ctx, path, *words)

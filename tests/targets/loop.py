@@ -45,8 +45,20 @@ async def main(rounds):
         await asyncio.gather(*(work(number) for number in range(WORKERS)))
 
 
+def name_classes():
+    """Looks at the names of all classes. What no one has looked at for long may have no page, and a tracer's programs in
+    the kernel read only what is there; a recording has no second chance."""
+    found = {object: None}
+    for one in (classes := list(found)):
+        type.__repr__(one)
+        fresh = [each for each in type.__subclasses__(one) if each not in found]
+        found.update(dict.fromkeys(fresh))
+        classes += fresh
+
+
 if __name__ == "__main__":
     gc.disable()
+    name_classes()
     loop = asyncio.new_event_loop()
     scope.barrier()
     loop.run_until_complete(main(int(sys.argv[1]) if sys.argv[1:] else 1))

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """An asyncio program of known numbers for the page of report --html: over 100 000 steps, and a function whose name
-would break out of the page if it could."""
+would break out of the page if it could. It waits twice for a line on standard input: so much fits into no ring."""
 
 import asyncio
 import gc
+import sys
 
 import scope
 
 TASKS, ROUNDS, ROWS, TICKS = 20, 100, 40, 3
+PAUSES = (33, 66)  # rounds
 
 
 def rows(count):
@@ -26,7 +28,7 @@ async def middle():
 
 async def ticks(count):
     for number in range(count):
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)  # of all that is waited for a part that can be seen
         yield number
 
 
@@ -37,8 +39,11 @@ def evil():
 evil.__code__ = evil.__code__.replace(co_qualname="</script><b>evil", co_filename="/srv/<!--<script>.py")
 
 
-async def work():
-    for _ in range(ROUNDS):
+async def work(task):
+    for number in range(ROUNDS):
+        if task == 0 and number in PAUSES:
+            print("rounds", number, flush=True)
+            sys.stdin.readline()
         await middle()
     async for _ in ticks(TICKS):
         pass
@@ -47,7 +52,7 @@ async def work():
 
 
 async def main():
-    await asyncio.gather(*(work() for _ in range(TASKS)))
+    await asyncio.gather(*[work(task) for task in range(TASKS)])
     gc.collect()
 
 
