@@ -33,7 +33,7 @@ class Family:
             mount = 'mount -t proc proc "$0/proc" && exec "$@"'
             command = ["unshare", "-m", "sh", "-c", mount, self.interp.root, *command]
         with Process(command) as target:
-            self.pid = int(target.await_line(target.out_queue, "ready ", 30).split()[1])
+            self.pid = int(target.await_line(target.out_queue, "ready ", 60).split()[1])
             snapshots.settle(self.pid)
             for name in ("ps", "pstree"):
                 self.said[name] = self.asyncio(name)
@@ -46,7 +46,7 @@ class Family:
     def asyncio(self, name):
         enter = ["nsenter", "-t", str(self.pid), "-m", "chroot", self.interp.root] if self.interp.root else []
         done = subprocess.run([*enter, self.interp.path, "-m", "asyncio", name, str(self.pid)], capture_output=True,
-                              text=True, timeout=30, check=False)
+                              text=True, timeout=60, check=False)
         check(done.returncode == 0, f"asyncio {name}: {(done.stderr or done.stdout)[-300:]}")
         return done.stdout
 
