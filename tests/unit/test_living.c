@@ -200,6 +200,27 @@ Test(living, tells_a_step_once)
 	end(seen);
 }
 
+/* A survey may miss an object: its step is told once all the same. It is not remembered for ever, either. */
+Test(living, tells_a_step_once_though_surveys_miss_it)
+{
+	struct seen *seen = begin();
+
+	add_running(seen, 1, 0, 5, 50000);
+	cr_assert_eq(RUNNING_SINCE(seen, 60000), 1);
+	for (int misses = 1; misses <= LIVING_MISSES; misses++) {
+		for (int survey = 0; survey < misses; survey++) {
+			living_begin(seen->living);
+			add_running(seen, 2, 0, 5, 70000); /* another one, not long enough */
+			cr_assert_eq(RUNNING_SINCE(seen, 60000), 0);
+		}
+		living_begin(seen->living);
+		add_running(seen, 1, 0, 5, 50000);
+		cr_assert_eq(RUNNING_SINCE(seen, 60000), misses == LIVING_MISSES, "after %d misses",
+			     misses);
+	}
+	end(seen);
+}
+
 /* Attached to a process that hangs: how long it has done so is not known, but where is. */
 Test(living, tells_what_ran_before_the_run)
 {

@@ -520,6 +520,7 @@ Test(stream, tells_of_living_objects)
 	record = a_living_object();
 	record.frame = STATE_COUNT;
 	BAD(test, record);
+	cr_assert_eq(stream_counts(test->stream)->living, 6, "what makes no sense has come, too");
 	record = a_living_object();
 	record.head.size--;
 	BAD(test, record);

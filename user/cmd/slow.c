@@ -38,6 +38,9 @@ struct slow_run {
 	struct repeats *repeats; /* of text */
 	struct writer writer;
 	struct sink sink;
+	struct survey survey; /* the last one */
+	bool looking;         /* what it tells has not been shown */
+	uint64_t all_of_it;   /* stream_counts.living when all its records have come */
 	uint64_t next_survey_ns, next_parked_ns, survey_took_ns;
 	uint64_t next_repeats_ns, now_ns;
 	uint64_t known_ns; /* what is older than this was read from memory; 0: than the run */
@@ -244,34 +247,51 @@ static uint32_t on_line(void *ctx, uint32_t pid, const struct slow_place *place)
 /* Steps over the limit have no end that would tell of them, and what is parked has no event at all. */
 static int look(struct slow_run *slow, uint64_t now_ns)
 {
-	uint64_t known_ns = slow->known_ns ? slow->known_ns : slow->run.start_ns;
-	struct survey survey = { .flags = SURVEY_RUNNING, .limit = TOLD_MAX, .begin_ns = known_ns };
-	struct living_callbacks callbacks = {
-		.begin_ns = known_ns, .chain = on_running, .line = on_line, .ctx = slow
-	};
-	const uint64_t *living = &stream_counts(slow->stream)->living;
-	uint64_t before = *living;
+	struct survey *survey = &slow->survey;
 	int err;
 
+	*survey =
+		(struct survey){ .flags = SURVEY_RUNNING,
+				 .limit = TOLD_MAX,
+				 .begin_ns = slow->known_ns ? slow->known_ns : slow->run.start_ns };
 	if (slow->parked_ns && now_ns >= slow->next_parked_ns) {
-		survey.flags |= SURVEY_PARKED;
-		survey.parked_ns = now_ns > slow->parked_ns ? now_ns - slow->parked_ns : 0;
+		survey->flags |= SURVEY_PARKED;
+		survey->parked_ns = now_ns > slow->parked_ns ? now_ns - slow->parked_ns : 0;
 	}
 	living_begin(slow->living);
-	err = session_survey(slow->run.session, &survey);
+	err = session_survey(slow->run.session, survey);
 	slow->survey_took_ns = clock_now_ns() - now_ns;
 	if (err)
 		return err;
-	while (*living - before < survey.records && session_poll(slow->run.session, 0) > 0)
+	slow->all_of_it = stream_counts(slow->stream)->living + survey->records;
+	slow->looking = true;
+	return 0;
+}
+
+/* Shows what the survey told, as soon as all of it has come. That may be later: reading the ring stops where another
+ * processor has begun a record and not finished it. A part says too little: its chains may be torn, and what was told
+ * as parked is not told again. */
+static int show_look(struct slow_run *slow)
+{
+	const struct survey *survey = &slow->survey;
+	struct living_callbacks callbacks = {
+		.begin_ns = survey->begin_ns, .chain = on_running, .line = on_line, .ctx = slow
+	};
+	const uint64_t *living = &stream_counts(slow->stream)->living;
+	int err;
+
+	while (*living < slow->all_of_it && session_poll(slow->run.session, 0) > 0)
 		;
-	now_ns = survey.now_ns;
-	err = living_running(slow->living, now_ns - slow->over_ns, &callbacks);
+	if (*living < slow->all_of_it)
+		return 0;
+	slow->looking = false;
+	err = living_running(slow->living, survey->now_ns - slow->over_ns, &callbacks);
 	callbacks.chain = on_parked;
-	if (!err && survey.flags & SURVEY_PARKED)
+	if (!err && survey->flags & SURVEY_PARKED)
 		err = living_parked(slow->living, &callbacks);
-	if (survey.flags & SURVEY_PARKED) {
-		slow->parked_left = survey.left;
-		slow->next_parked_ns = survey.left ? 0 : now_ns + SURVEY_NS_MAX;
+	if (survey->flags & SURVEY_PARKED) {
+		slow->parked_left = survey->left;
+		slow->next_parked_ns = survey->left ? 0 : survey->now_ns + SURVEY_NS_MAX;
 	}
 	return err;
 }
@@ -288,17 +308,23 @@ static uint64_t survey_interval(const struct slow_run *slow)
 	return paid > wanted ? paid : wanted;
 }
 
+static void keep_error(struct slow_run *slow, int err)
+{
+	if (err && !slow->err)
+		slow->err = err;
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct slow_run *slow = ctx;
 
-	if (now_ns >= slow->next_survey_ns && run_level(&slow->run) != BUDGET_NONE) {
-		int err = look(slow, now_ns);
-
-		if (err && !slow->err)
-			slow->err = err;
+	if (!slow->looking && now_ns >= slow->next_survey_ns &&
+	    run_level(&slow->run) != BUDGET_NONE) {
+		keep_error(slow, look(slow, now_ns));
 		slow->next_survey_ns = now_ns + survey_interval(slow);
 	}
+	if (slow->looking)
+		keep_error(slow, show_look(slow));
 	if (now_ns >= slow->next_repeats_ns && !slow->parked_left) {
 		show_repeats(slow, now_ns);
 		slow->next_repeats_ns = now_ns + REPEATS_NS;
@@ -366,6 +392,8 @@ static void finish(struct slow_run *slow)
 	struct summary summary;
 
 	run_end(&slow->run);
+	if (slow->looking)
+		keep_error(slow, show_look(slow));
 	session_stats(slow->run.session, &stats);
 	reader.events = stats.value[STAT_EVENTS];
 	run_summarise(&slow->run, &reader, &summary);

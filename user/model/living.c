@@ -14,11 +14,11 @@ struct item {
 	bool inner; /* another parked one awaits it */
 };
 
-/* A step that has been handed out. */
+/* A step that has been handed out. No other step has both its numbers. */
 struct told {
 	uint64_t id;
 	uint32_t seq;
-	bool alive; /* the last survey told of it too */
+	unsigned misses; /* surveys in a row that told nothing of it */
 };
 
 struct living {
@@ -104,7 +104,7 @@ static bool is_told(struct living *living, const struct living_record *record)
 		struct told *told = &living->told[i];
 
 		if (told->id == record->id && told->seq == record->seq) {
-			told->alive = true;
+			told->misses = 0;
 			return true;
 		}
 	}
@@ -122,22 +122,18 @@ static int tell(struct living *living, const struct living_record *record)
 		living->told = grown;
 		living->told_room = room;
 	}
-	living->told[living->told_count++] =
-		(struct told){ .id = record->id, .seq = record->seq, .alive = true };
+	living->told[living->told_count++] = (struct told){ .id = record->id, .seq = record->seq };
 	return 0;
 }
 
-/* Steps of which this survey told nothing are over. */
+/* Steps of which no survey has told for a while are over. */
 static void forget_ended(struct living *living)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < living->told_count; i++) {
-		if (!living->told[i].alive)
-			continue;
-		living->told[kept] = living->told[i];
-		living->told[kept++].alive = false;
-	}
+	for (size_t i = 0; i < living->told_count; i++)
+		if (living->told[i].misses < LIVING_MISSES)
+			living->told[kept++] = living->told[i];
 	living->told_count = kept;
 }
 
@@ -174,6 +170,8 @@ int living_running(struct living *living, uint64_t before_ns,
 	struct slow_place at[SLOW_CHAIN_MAX];
 	int err = 0;
 
+	for (size_t i = 0; i < living->told_count; i++)
+		living->told[i].misses++; /* unless is_told() comes upon it */
 	for (size_t i = 0; i < living->count && !err; i++) {
 		struct item *item = &living->items[i];
 		const struct living_record *record = &item->record;

@@ -14,6 +14,11 @@
  * objects that have been suspended for long, with what they await.
  */
 
+/* A step that was handed out is forgotten when so many surveys in a row have told nothing of it: a single one may miss
+ * an object that is there, when the ring is full, or when the kernel's walk over the map goes astray because the
+ * element it stands on is freed and taken for another bucket. */
+#define LIVING_MISSES 10
+
 struct living;
 int living_new(struct living **out);     /* -ENOMEM */
 void living_free(struct living *living); /* NULL is fine */

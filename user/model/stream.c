@@ -122,13 +122,13 @@ static int feed_living(struct stream *stream, const struct living_record *record
 			       .pid = record->head.pid,
 			       .tid = record->head.tid };
 
+	stream->counts.living++; /* in any case: it tells whether all that a survey sent is here */
 	if (record->kind == KIND_NONE || record->kind >= KIND_COUNT ||
 	    record->state >= STATE_COUNT || record->frame >= STATE_COUNT)
 		return bad(stream);
 	event.code = codes_find(stream->codes, record->code);
 	event.line = code_line(event.code, record->instruction);
 	find_maker(stream, &event, record->maker_code, record->maker_instruction);
-	stream->counts.living++;
 	return stream->callbacks.event(stream->callbacks.ctx, &event);
 }
 

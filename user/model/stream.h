@@ -71,7 +71,7 @@ struct stream_callbacks {
 struct stream_counts {
 	uint64_t transitions; /* given to `event` */
 	uint64_t contexts;    /* gc, import and audit events given to `event` */
-	uint64_t living;      /* objects of surveys given to `event` */
+	uint64_t living;      /* records of surveys, those that made no sense too */
 	uint64_t filtered;    /* transitions of unwanted code */
 	uint64_t bad;         /* records that made no sense */
 	/* of the transitions given to `event` whose frame was there */
