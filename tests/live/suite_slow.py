@@ -5,6 +5,7 @@ import collections
 import contextlib
 import json
 import os
+import platform
 import re
 import statistics
 import time
@@ -16,6 +17,8 @@ MS = 1_000_000
 OVER = 20 * MS
 TRAPS_NS = 300_000  # what the traps of a step, and a look at the clock, may add on a busy machine: of a median
 CROWD = 100_000
+PATIENCE_S = 60  # with whatever has to come
+READ = {"x86_64": "0"}.get(platform.machine(), "63")  # the number of the system call
 
 
 class Told:
@@ -65,11 +68,11 @@ def traced(ctx, interp, case, *options, arg=(), early=False):
     host, inside = interp.scratch()
     out = os.path.join(host, "slow.jsonl")
     with Target(interp, "slowness.py", case, inside + "/truth", *arg) as target:
-        pid = target.ready()
+        pid = target.ready(PATIENCE_S)
         if early:
-            time.sleep(0.3)  # for it to get stuck
+            wait_until_it_reads(pid)
         with Tool(ctx.genscope, "slow", "-p", pid, "--json", "-o", out, *options) as tool:
-            line = tool.attached()
+            line = tool.attached(PATIENCE_S)
             tool.has_usdt = "has no USDT" not in tool.stderr() + line
             if not early:
                 target.say()
@@ -81,9 +84,20 @@ def truth_of(host):
         return json.load(file)
 
 
-def finish(target, tool, timeout=60):
-    ended(target, timeout, "the target")
-    ended(tool, 30, "genscope")
+def wait_until_it_reads(pid):
+    """It is stuck in a read of its standard input."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            if file.read().split()[:2] == [READ, "0x0"]:
+                return
+        time.sleep(0.01)
+    raise Failure(f"process {pid} does not read within {PATIENCE_S} s")
+
+
+def finish(target, tool):
+    ended(target, PATIENCE_S, "the target")
+    ended(tool, PATIENCE_S, "genscope")
 
 
 def run_case(ctx, interp, case, *options, arg=()):
@@ -119,6 +133,10 @@ def match(told, truth, over=OVER):
             lines.remove(here[0])
     equal("steps that the program does not know", [], [line["qualname"] for line in lines])
     return pairs
+
+
+def steps_of(truth, *cases):
+    return {"steps": [step for step in truth["steps"] if step["case"] in cases]}
 
 
 # --- each interpreter ---
@@ -158,8 +176,8 @@ def kinds(ctx, interp):
     told, truth, _ = run_case(ctx, interp, "kinds", "--over", "20ms")
     for step, line in match(told, truth):
         equal(f"the chain of {step['case']}", step["chain"], places(line["chain"]))
-        if step["case"] == "generator":
-            equal("kind", "generator", line["kind"])
+        equal(f"kind of {step['case']}", "generator" if step["case"] == "generator" else "coroutine", line["kind"])
+        if step["case"] != "reader":
             continue
         equal("inside reader", ["ticks"], [inner["qualname"] for inner in line["inner"]])
         inner = line["inner"][0]
@@ -168,10 +186,10 @@ def kinds(ctx, interp):
         check(inner["run_ns"] >= step["inside"][1] - step["inside"][0], f"inside: {inner}")
     only, truth, _ = run_case(ctx, interp, "kinds", "--over", "20ms", "-k", "generator")
     equal("-k generator", {"generator"}, {line["kind"] for line in ours(only.steps())})
-    match(only, {"steps": [step for step in truth["steps"] if step["case"] == "generator"]})
-    # the chain has one of that kind, or a step of one was slow inside
+    match(only, steps_of(truth, "generator"))
+    # the chain has one of that kind, or a step of one was slow inside: as in all of these that were slow by chance
     only, truth, _ = run_case(ctx, interp, "kinds", "--over", "20ms", "-k", "async_generator")
-    match(only, {"steps": [step for step in truth["steps"] if step["case"] == "reader"]})
+    match(only, steps_of(truth, "reader", "waiting", "quiet"))
 
 
 def reasons(ctx, interp):
@@ -179,11 +197,14 @@ def reasons(ctx, interp):
     found = collections.defaultdict(list)
     for step, line in match(told, truth, 10 * MS):
         found[step["case"]].append((step, line))
+    for case, least in (("collecting", 1), ("importing", 2), ("sleeping", 2)):
+        check(len(found[case]) >= least, f"{len(found[case])} steps of {case} were told")
     if not tool.has_usdt:
         for line in told.of("slow"):
             equal("reasons without USDT", [], line["reasons"])
         return
-    check_collections(found["collecting"], truth["reasons"]["collections"])
+    for step, line in found["collecting"]:
+        check_collection(step, line)
     names = [[reason["name"] for reason in line["reasons"] if reason["type"] == "import"]
              for _, line in found["importing"]]
     equal("imports", [["slow_module"], ["slow_package"]], names)
@@ -191,32 +212,35 @@ def reasons(ctx, interp):
         reason = next(reason for reason in line["reasons"] if reason["type"] == "import")
         check(60 * MS <= reason["ns"] <= line["run_ns"], f"an import that spins for 60 ms: {reason}")
         equal("import_ns", reason["ns"], line["import_ns"])
-        check(reason["at_ns"] + reason["ns"] <= line["run_ns"], f"outside its step: {reason}")
+        within_part(step, line, reason)
     for step, line in found["sleeping"]:
         check(line["run_ns"] >= 200 * MS, f"time.sleep(0.2) in {line['run_ns']} ns")
         sleeps = [reason for reason in line["reasons"] if reason["name"] == "time.sleep"]
         if interp.minor >= 13:  # from then on it is an audit event
             equal("sleeps", [("audit", 1, None)], [(each["type"], each["count"], each["ns"]) for each in sleeps])
-            check(MS <= sleeps[0]["at_ns"] <= line["run_ns"] - 200 * MS, f"when it slept: {sleeps[0]}")
+            within_part(step, line, sleeps[0])
+            check(sleeps[0]["at_ns"] <= line["run_ns"] - 200 * MS, f"when it slept: {sleeps[0]}")
 
 
-def check_collections(pairs, collected):
-    check(pairs, "no step that collects was told")
-    apart = []
-    for step, line in pairs:
-        begun, end = step["around"]
-        here = [each for each in collected if begun <= each[0] and each[1] <= end]
-        equal("collections, as the program saw them", 1, len(here))
-        got = [reason for reason in line["reasons"] if reason["type"] == "gc"]
-        equal("collections told", [(here[0][2], here[0][3], 1)],
-              [(each["generation"], each["collected"], each["count"]) for each in got])
-        own = here[0][1] - here[0][0]
-        apart.append((abs(got[0]["ns"] - own) / max(own * 0.1, 2 * MS), got[0]["ns"], own))
-        equal("gc_ns", got[0]["ns"], line["gc_ns"])
-    # the program's callbacks are called outside of the two probes, or between them, as the version has it; and whoever is
-    # taken off its processor between a probe and a callback sees two different times
-    ratio, told, own = sorted(apart)[len(apart) // 2]
-    check(ratio <= 1, f"{told} ns, by its own clock {own}; all: {apart}")
+def within_part(step, line, reason):
+    """By the program's clock, around what it did for that reason. Returns when it began and ended."""
+    begun, end = line["begin_ns"] + reason["at_ns"], line["begin_ns"] + reason["at_ns"] + (reason["ns"] or 0)
+    part = step["parts"][1]  # the first spins
+    check(part[0] <= begun and end <= part[1], f"{reason['name']}: from {begun} to {end}, not within {part}")
+    check(end <= line["ts_ns"], f"outside its step: {reason}")
+    return begun, end
+
+
+def check_collection(step, line):
+    """It lies within the program's call of it, and around what the program did inside: its finalizers."""
+    own = step["collection"]
+    got = [reason for reason in line["reasons"] if reason["type"] == "gc"]
+    equal("collections told", [(own["generation"], own["collected"], 1)],
+          [(each["generation"], each["collected"], each["count"]) for each in got])
+    begun, end = within_part(step, line, got[0])
+    first, _, last = own["gone"]  # before anything was cleared, and when the last was
+    check(begun <= first and last <= end, f"a collection from {begun} to {end}, with finalizers from {first} to {last}")
+    equal("gc_ns", got[0]["ns"], line["gc_ns"])
 
 
 def running(ctx, interp):
@@ -226,12 +250,16 @@ def running(ctx, interp):
         finish(target, tool)
         told, truth = Told(out), truth_of(host)
     told.must_be_sound()
-    equal("where it is stuck", truth["stuck"], places(shown["chain"]))
+    (step, line), = match(told, truth)
+    stood, begun_to_read = places(shown["chain"]), step["inside"][0]
+    if shown["ts_ns"] > begun_to_read:
+        equal("where it is stuck", truth["stuck"], stood)
+    else:  # it was held up on its way there: the objects on it, at lines before
+        equal("what is stuck", [qualname for qualname, _ in truth["stuck"]][:len(stood)], [each[0] for each in stood])
     equal("how often that was told", 1, len(told.steps(running=True)))
     check(shown["run_ns"] >= OVER and not shown["at_least"], f"so far: {shown['run_ns']} ns")
     equal("from", "CORO_RUNNING", shown["from"])
     equal("to", None, shown["to"])
-    (step, line), = match(told, truth)
     equal("where it stands then", step["chain"], places(line["chain"]))
     equal("the same step", (shown["id"], shown["begin_ns"]), (line["id"], line["begin_ns"]))
     check(line["run_ns"] >= shown["run_ns"], "it has become shorter")
@@ -251,7 +279,7 @@ def hangs(ctx, interp):
     equal("how often that was told", 1, len(told.steps(running=True)))
 
 
-def wait_for(path, wanted, count=1, timeout=30):
+def wait_for(path, wanted, count=1, timeout=PATIENCE_S):
     """The count-th line that is wanted, in a file that is being written."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -339,9 +367,9 @@ def show(ctx, case, *options, arg=()):
     host, inside = ctx.one.scratch()
     out = os.path.join(host, "slow.txt")
     with Target(ctx.one, "slowness.py", case, inside + "/truth", *arg) as target:
-        pid = target.ready()
+        pid = target.ready(PATIENCE_S)
         with Tool(ctx.genscope, "slow", "-p", pid, "-o", out, *options) as tool:
-            tool.attached()
+            tool.attached(PATIENCE_S)
             target.say()
             yield out
             target.say()
@@ -353,7 +381,7 @@ def show(ctx, case, *options, arg=()):
 def crowd_in_few_words(ctx):
     steps_of = show(ctx, "crowd", "--parked", "1s", arg=("2000",))
     out = next(steps_of)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         with open(out, encoding="utf-8") as file:
             if file.read().count(" more parked: ") >= 2:
@@ -377,26 +405,43 @@ def text(ctx):
     check("\x1b" not in shown, "colours in a file")
 
 
-def server_lines(ctx, *options, count=60):
-    told, _, _ = run_case(ctx, ctx.one, "server", "--over", "20ms", *options, arg=(str(count),))
-    return told
+def serve(ctx, *options, over_ms=20, count=60):
+    told, truth, _ = run_case(ctx, ctx.one, "server", "--over", f"{over_ms}ms", *options, arg=(str(count),))
+    return told, truth
+
+
+REQUEST = ("request", "answer")  # the steps of one
+
+
+def slow_requests(told, truth):
+    """Every fifth is slow; others may be, on a busy machine: match() knows which."""
+    pairs = match(told, steps_of(truth, *REQUEST))
+    equal("functions", {"handle"}, {line["qualname"] for _, line in pairs})
+    slow = {step["number"] for step, _ in pairs if step["case"] == "request"}
+    check(slow >= set(range(0, 60, 5)), f"slow requests: {sorted(slow)}")
+    return pairs
 
 
 def filters(ctx):
-    told = server_lines(ctx)
-    equal("slow requests", 12, len([line for line in told.steps() if line["qualname"] == "handle"]))
-    check(not server_lines(ctx, "-f", "nothing*").steps(), "-f that matches nothing")
-    equal("-f", {"handle"}, {line["qualname"] for line in server_lines(ctx, "-f", "hand*").steps()})
-    equal("-F", 12, len([line for line in server_lines(ctx, "-F", "*slowness.py").steps() if line["kind"] == "coroutine"]))
-    check(not server_lines(ctx, "-k", "async_generator").steps(), "-k of a kind that is not there")
-    equal("-n", 3, len(server_lines(ctx, "-n", "3", "-f", "handle").steps()))
-    check(not server_lines(ctx, "--over", "10s").steps(), "--over 10s")
+    told, truth = serve(ctx)
+    match(told, truth)
+    check(not serve(ctx, "-f", "nothing*")[0].steps(), "-f that matches nothing")
+    slow_requests(*serve(ctx, "-f", "hand*"))
+    told, truth = serve(ctx, "-F", "*slowness.py")
+    match(told, truth)
+    equal("-F", len(told.steps()), len(ours(told.steps())))
+    check(not serve(ctx, "-k", "async_generator")[0].steps(), "-k of a kind that is not there")
+    few, _ = serve(ctx, "-n", "3", "-f", "handle")
+    equal("-n", ["handle"] * 3, [line["qualname"] for line in few.steps()])
+    told, truth = serve(ctx, over_ms=10_000)
+    match(told, truth, 10_000 * MS)
 
 
 def locals_of_steps(ctx):
-    told = server_lines(ctx, "--locals", "-f", "handle")
-    values = [{name: value["repr"] for name, value in line["locals"].items()} for line in told.steps()]
-    equal("locals", [{"number": str(n), "note": str(n * 7)} for n in range(0, 60, 5)], values)
+    for step, line in slow_requests(*serve(ctx, "--locals", "-f", "handle")):
+        values = {name: value["repr"] for name, value in line["locals"].items()}
+        number = step["number"]
+        equal(f"locals of a step of {step['case']}", {"number": str(number), "note": str(number * 7)}, values)
 
 
 def command(ctx):
@@ -404,7 +449,7 @@ def command(ctx):
     out = os.path.join(host, "slow.jsonl")
     with Tool(ctx.genscope, "slow", "--over", "20ms", "--json", "-o", out, "--",
               *ctx.one.command("slowness.py", "steps", inside + "/truth"), env={"GENSCOPE_NO_BARRIER": "1"}) as tool:
-        ended(tool, 60, "genscope")
+        ended(tool, PATIENCE_S, "genscope")
     told = Told(out)
     told.must_be_sound()
     match(told, truth_of(host))
@@ -412,10 +457,10 @@ def command(ctx):
 
 def duration(ctx):
     with traced(ctx, ctx.one, "running", "-d", "400ms", "--over", "20ms") as (target, tool, out, _):
-        ended(tool, 20, "genscope -d 400ms")
+        ended(tool, PATIENCE_S, "genscope -d 400ms")
         check(Told(out).summary["duration_ns"] >= 400 * MS, "a run of 400 ms")
         target.say()
-        ended(target, 20, "the target")
+        ended(target, PATIENCE_S, "the target")
 
 
 WRONG = (("--over",), ("--over", "soon"), ("--over", "0s"), ("--parked", "late"), ("--parked", "0s"),
@@ -425,7 +470,7 @@ WRONG = (("--over",), ("--over", "soon"), ("--over", "0s"), ("--parked", "late")
 def wrong_words(ctx):
     for words in WRONG:
         with Tool(ctx.genscope, "slow", "-p", os.getpid(), *words) as tool:
-            ended(tool, 10, f"slow {' '.join(words)}", 2)
+            ended(tool, PATIENCE_S, f"slow {' '.join(words)}", 2)
             equal(f"lines of {words}", 1, len(tool.err))
             check(tool.err[0].startswith("genscope"), f"{words}: {tool.err[0]}")
             equal(f"output of {words}", [], tool.out)

@@ -17,7 +17,7 @@ import warnings
 import scope
 
 MS = 1_000_000
-truth = {"steps": [], "suspects": [], "reasons": {}, "pid": os.getpid()}
+truth = {"steps": [], "suspects": [], "pid": os.getpid()}
 clock = time.perf_counter_ns
 
 
@@ -54,11 +54,24 @@ class Wait:
 
 
 PAUSED = place(Pause.__await__, "pause")
-inside = []  # of the step under way: when its busy part began and ended
+inside = []  # of the step under way: when its parts that take time began and ended
 
 
 def busy(ms):
     inside.append(spin(ms))
+
+
+def timed(function, *args):
+    begun = clock()
+    function(*args)
+    inside.append((begun, clock()))
+
+
+def record(case, begun, ended, parts, **more):
+    """A step that was under way for at least as long as from the first to the last of its parts."""
+    parts = list(parts) or [(begun, begun)]
+    truth["steps"].append({"case": case, "around": [begun, ended], "inside": [parts[0][0], parts[-1][1]],
+                           "parts": parts, **more})
 
 
 def step(coro, case, chain, inner=(), resume=None):
@@ -69,9 +82,7 @@ def step(coro, case, chain, inner=(), resume=None):
         (resume or coro.send)(None)
     except (StopIteration, LookupError):
         pass
-    ended = clock()
-    truth["steps"].append({"case": case, "around": [begun, ended], "inside": [inside[0][0], inside[-1][1]],
-                           "chain": chain, "inner": list(inner)})
+    record(case, begun, clock(), inside, chain=chain, inner=list(inner))
 
 
 def write(path):
@@ -95,13 +106,13 @@ async def ending(ms):
 async def over_ending(ms):
     while True:
         await ending(ms)
-        await Pause()  # after ending
+        await Wait()  # after ending
 
 
 async def leaf(ms):
     while True:
         busy(ms)
-        await Pause()  # leaf
+        await Wait()  # leaf
 
 
 async def middle(ms):
@@ -122,11 +133,11 @@ async def raising(ms):
 
 
 def cases(ms):
-    """What each coroutine's step looks like."""
-    leaves = [place(over_leaf, "over leaf"), place(middle, "middle"), place(leaf, "leaf"), PAUSED]
+    """What each coroutine's step looks like. What is slow inside is known where nothing but it runs inside."""
+    leaves = [place(over_leaf, "over leaf"), place(middle, "middle"), place(leaf, "leaf")]
     return [(outermost(ms), "outermost", [place(outermost, "outermost"), PAUSED], []),
-            (over_ending(ms), "over_ending", [place(over_ending, "after ending"), PAUSED], [place(ending, "ending")]),
-            (over_leaf(ms), "over_leaf", leaves, leaves[2:0:-1])]
+            (over_ending(ms), "over_ending", [place(over_ending, "after ending")], [place(ending, "ending")]),
+            (over_leaf(ms), "over_leaf", leaves, leaves[:0:-1])]
 
 
 def steps():
@@ -164,48 +175,83 @@ async def ticks():
 async def idle():
     """Waits for long, and does nothing."""
     while True:
-        await Wait()
+        await Wait()  # idle waits
         yield
 
 
 async def reader(agen):
-    async for _ in agen:
+    async for _ in agen:  # reads
         await Wait()  # reader
 
 
 def kinds():
     gen, read, quiet = generator(), reader(ticks()), reader(idle())
+    yields, between = [place(generator, "generator")], [place(reader, "reader")]
+    ticking = [place(reader, "reads"), place(ticks, "tick waits")]
+    idling = [place(reader, "reads"), place(idle, "idle waits")]
     scope.barrier()
     for _ in range(5):
-        step(gen, "generator", [place(generator, "generator")], resume=lambda _: next(gen))
-        for coro in (read, quiet):
-            coro.send(None)  # to where the async generator awaits
+        step(gen, "generator", yields, resume=lambda _: next(gen))
+        step(read, "waiting", ticking)  # where the async generator awaits
+        step(quiet, "waiting", idling)
         time.sleep(0.05)
-        step(read, "reader", [place(reader, "reader")], [["ticks", None]])
-        quiet.send(None)
+        step(read, "reader", between, [["ticks", None]])
+        step(quiet, "quiet", between)
 
 
 # --- why ---
 
-async def collecting(rounds):
-    for _ in range(rounds):
+async def collecting(heaps):
+    while heaps:
+        heaps.pop()
         busy(1)
-        gc.collect()
+        timed(gc.collect)
         await Pause()
 
 
 async def importing(names):
     for name in names:
         busy(1)
-        __import__(name)
+        timed(__import__, name)
         await Pause()
 
 
 async def sleeping(times):
     for _ in range(times):
         busy(1)
-        time.sleep(0.2)
+        timed(time.sleep, 0.2)
         await Pause()
+
+
+gone = []  # when those below went, in the collection under way
+
+
+class Cleared:
+    """Goes with the list that holds it."""
+
+    def __del__(self):
+        gone.append(clock())
+
+
+class Finalized(Cleared):
+    """The collector calls its finalizer before it clears anything. What is made there, it has not found: that goes when
+    the lists are cleared, in either order."""
+
+    def __init__(self, *lists):
+        self.lists = lists
+
+    def __del__(self):
+        gone.append(clock())
+        for each in self.lists:
+            each.append(Cleared())
+
+
+def garbage(count):
+    lists = [[] for _ in range(count)]
+    for each in lists:
+        each.append(each)
+    lists[0].append(Finalized(lists[0], lists[-1]))
+    return lists
 
 
 def write_modules(folder):
@@ -220,27 +266,24 @@ def write_modules(folder):
 
 def reasons():
     write_modules(os.path.dirname(sys.argv[2]))
-    garbage = [[] for _ in range(400_000)]
-    for item in garbage:
-        item.append(item)
-    collector, importer, sleeper = collecting(3), importing(["slow_module", "slow_package"]), sleeping(2)
-    collections, began = [], []
+    heaps = [garbage(1), garbage(400_000), garbage(1)]  # the last goes first, beside the one that takes long
+    collector, importer, sleeper = collecting(heaps), importing(["slow_module", "slow_package"]), sleeping(2)
+    collections = []
 
     def watch(phase, info):
         if phase == "start":
-            began.append(clock())
+            gone.clear()
         else:
-            collections.append([began.pop(), clock(), info["generation"], info["collected"]])
+            collections.append({"generation": info["generation"], "collected": info["collected"],
+                                "gone": list(gone)})
 
     scope.barrier()
     gc.callbacks.append(watch)
-    for i in range(3):
-        if i == 1:
-            garbage = None
-            item = None  # noqa: F841
+    for _ in range(len(heaps)):
         step(collector, "collecting", None)
+        truth["steps"][-1]["collection"] = collections.pop()
+        assert not collections
     gc.callbacks.clear()
-    truth["reasons"]["collections"] = collections
     for _ in range(2):
         step(importer, "importing", None)
     for _ in range(2):
@@ -250,8 +293,7 @@ def reasons():
 # --- steps that do not end ---
 
 async def stuck():
-    busy(1)
-    sys.stdin.readline()  # stuck
+    inside.append((clock(), sys.stdin.readline() and clock()))  # stuck
     await Pause()  # free again
 
 
@@ -423,23 +465,38 @@ def crowd(count):
 
 # --- a server ---
 
+clocks = {}  # moments of the request under way
+
+
 async def handle(number):
+    clocks["begun"] = clock()
     note = number * 7
     if number % 5 == 0:
         busy(30)
+    clocks["waits"] = clock()
     await asyncio.sleep(0.002)
+    clocks["goes on"] = clock()
     return note
 
 
 async def serve(count):
+    """Each step is between two moments of the others: nothing else runs here."""
     for number in range(count):
         inside.clear()
+        before = clock()
         await asyncio.create_task(handle(number), name=f"request-{number}")
+        after = clock()
+        record("serve", clocks["served"], clocks["begun"], ())
+        record("request", before, clocks["goes on"], inside, number=number)
+        record("answer", clocks["waits"], after, (), number=number)
+        clocks["served"] = clocks["goes on"]
 
 
 def server(count="60"):
     scope.barrier()
+    clocks["served"] = clock()
     asyncio.run(serve(int(count)))
+    record("serve", clocks["served"], clock(), ())
 
 
 CASES = {case.__name__: case for case in (steps, kinds, reasons, running, suspects, parked, crowd, server)}
