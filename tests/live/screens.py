@@ -12,6 +12,7 @@ from harness import Failure, Skip, check
 from procs import LIVE, Timeout
 
 NUMBERS = itertools.count()
+PATIENCE_S = 60  # with whatever has to come
 TITLES = ("LIVE", "CRE", "RUN", "SUSP", "CLO", "TRANS/S", "RUN P99", "OLDEST", "KIND", "FUNCTION", "WHERE")
 WIDE = {"CREATED": "CRE", "RUNNING": "RUN", "SUSPENDED": "SUSP", "CLOSED": "CLO"}
 
@@ -33,8 +34,8 @@ class Screen:
                   f"exec sh -c {shlex.quote(script)}")
 
     def tmux(self, *words):
-        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, timeout=20, check=False,
-                              env=self.environment)
+        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, check=False,
+                              timeout=PATIENCE_S, env=self.environment)
         if done.returncode:
             raise Failure(f"tmux {words}: {done.stderr.strip()}")
         return done.stdout
@@ -58,7 +59,7 @@ class Screen:
         """Is the alternate screen on, is the cursor seen?"""
         return self.tmux("display", "-p", "#{alternate_on}#{cursor_flag}").strip()
 
-    def until(self, what, fn, timeout=20):
+    def until(self, what, fn, timeout=PATIENCE_S):
         """Look until fn(lines) is true; what it returns."""
         deadline = time.monotonic() + timeout
         while True:
@@ -70,7 +71,7 @@ class Screen:
                 raise Timeout(f"{what}: not within {timeout} s on this screen:\n" + "\n".join(lines).rstrip())
             time.sleep(0.05)
 
-    def shows(self, text, timeout=20):
+    def shows(self, text, timeout=PATIENCE_S):
         return self.until(f"'{text}'", lambda lines: any(text in line for line in lines), timeout)
 
     def table(self):
@@ -97,7 +98,7 @@ class Screen:
         with open(os.path.join(self.folder, name), encoding="utf-8") as file:
             return file.read()
 
-    def ended(self, timeout=20):
+    def ended(self, timeout=PATIENCE_S):
         """Wait for the command's end; its status."""
         path = os.path.join(self.folder, "status")
         self.until("the command ends", lambda lines: os.path.exists(path), timeout)

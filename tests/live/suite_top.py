@@ -10,7 +10,7 @@ import time
 
 from harness import Failure, check, ended, equal, guard
 from procs import Target, Tool
-from screens import Screen, rows_of
+from screens import PATIENCE_S, Screen, rows_of
 
 COLUMNS = {"CRE": "CREATED", "RUN": "RUNNING", "SUSP": "SUSPENDED", "CLO": "CLOSED"}
 READINGS_S = 0.6  # at least three readings of 100 ms
@@ -25,7 +25,7 @@ class Crowd(Target):
 
     def obey(self, *words):
         self.say(" ".join(map(str, words)) + "\n")
-        self.await_line(self.out_queue, "done", 20)
+        self.await_line(self.out_queue, "done", PATIENCE_S)
 
     def truth(self):
         self.obey("tell", self.inside + "/truth")
@@ -37,7 +37,7 @@ class Crowd(Target):
 def watching(ctx, interp, *options, width=80, height=24, **rest):
     """The target, its pid, and a screen whose table is there."""
     with Crowd(interp) as target:
-        pid = target.ready()
+        pid = target.ready(PATIENCE_S)
         argv = [ctx.genscope, "top", "-i", "100ms", *options, "-p", pid]
         with Screen(target.folder, argv, width, height, **rest) as screen:
             screen.table()
@@ -74,7 +74,8 @@ def shows(ctx, interp):
         target.obey("more", 7)
         screen.until_cell("f", "LIVE", "57")
         must_come(screen, target.truth())
-        check("lost 0" in screen.text() and "anomalies 0" in screen.text(), screen.text())
+        screen.until("nothing lost, no anomalies", lambda lines: any(
+            "lost 0" in text and "anomalies 0" in text for text in lines))
         screen.press("q")
         equal("status", 0, screen.ended())
         screen.must_be_as_before()
@@ -84,6 +85,7 @@ def shows(ctx, interp):
 def looks_into(ctx, interp):
     with watching(ctx, interp, "-f", "[fg]", height=50) as (target, screen):
         truth = target.truth()
+        screen.until("f, g", lambda lines: [row["FUNCTION"] for row in rows_of(lines)] == ["f", "g"])
         screen.press("Down", "Enter")  # f has more, so g is the second row
         screen.shows("SUSPENDED AT LINE")
         for line, count in truth["g"]["lines"].items():
@@ -109,16 +111,23 @@ def looks_into(ctx, interp):
 # --- once ---
 
 def rates(ctx):
-    """A burst is seen in the reading it falls into, and exactly in the totals."""
+    """Bursts are seen in the readings they fall into, and exactly in the totals."""
     with watching(ctx, ctx.one, "-i", "1s", width=110) as (target, screen):
-        target.obey("steps", 500)
+        bursts = 0
 
         def moves(lines):
+            """A burst is on the screen for one reading only, which may pass between two looks: then the next one is."""
+            nonlocal bursts
             row = next((row for row in rows_of(lines) if row["FUNCTION"] == "spin"), None)
-            return row and row["TRANS/S"] != "0" and row["RUN P99"] != "-" and row["OLDEST"][0] != ">"
+            moving = row and row["TRANS/S"] not in ("", "0")
+            if not moving:
+                target.obey("steps", 500)
+                bursts += 1
+            return moving and row["RUN P99"] not in ("", "-") and row["OLDEST"][:1] not in ("", ">")
         screen.until("a reading with transitions", moves)
+        check(bursts, "something moved before the first burst")
         screen.press("t")
-        screen.until_cell("spin", "TRANS", "1 000")  # into RUNNING and out of it
+        screen.until_cell("spin", "TRANS", f"{1000 * bursts:,}".replace(",", " "))  # into RUNNING and out of it
         screen.until_cell("f", "TRANS", "0")
         screen.press("t")
         screen.until_cell("spin", "TRANS/S", "0")
@@ -162,7 +171,7 @@ def pauses(ctx):
         equal("f, paused", "50", next(row for row in screen.table() if row["FUNCTION"] == "f")["LIVE"])
         screen.press("Space")
         screen.until_cell("f", "LIVE", "57")
-        check("PAUSED" not in screen.text(), "it still says so")
+        screen.until("it does not say so any more", lambda lines: not any("PAUSED" in text for text in lines))
 
 
 def resizes(ctx):
@@ -216,7 +225,7 @@ def ctrl_c(ctx):
 def must_live(target):
     target.obey("steps", 3)
     target.say("end\n")
-    ended(target, 10, "the target")
+    ended(target, PATIENCE_S, "the target")
 
 
 def target_ends(ctx):
@@ -233,9 +242,9 @@ def target_ends(ctx):
 def stops_and_goes_on(ctx):
     """Ctrl-Z: the shell has its terminal, `fg` brings the screen back."""
     with Crowd(ctx.one) as target:
-        pid = target.ready()
-        with Screen(target.folder, ["sh", "-mc", f"{ctx.genscope} top -i 100ms -p {pid}; echo stopped; "
-                                    "stty -a > stopped; read line; fg; true"]) as screen:
+        pid = target.ready(PATIENCE_S)
+        with Screen(target.folder, ["sh", "-mc", f"{ctx.genscope} top -i 100ms -p {pid}; "
+                                    "stty -a > stopped; echo stopped; read line; fg; true"]) as screen:
             screen.table()
             screen.press("C-z")
             screen.shows("stopped")
@@ -288,7 +297,7 @@ def overhead(ctx):
 
 def no_terminal(ctx):
     with Tool(ctx.genscope, "top", "-p", os.getpid()) as tool:
-        ended(tool, 10, "top without a terminal", 2)
+        ended(tool, PATIENCE_S, "top without a terminal", 2)
         equal("lines", 1, len(tool.err))
         check("no terminal" in tool.err[0] and "latency" in tool.err[0], tool.err[0])
         equal("output", [], tool.out)
@@ -319,7 +328,7 @@ WRONG = (("--sort", "colour"), ("-i", "soon"), ("-i", "50ms"), ("--json",), ("-o
 def wrong_words(ctx):
     for words in WRONG:
         with Tool(ctx.genscope, "top", "-p", os.getpid(), *words) as tool:
-            ended(tool, 10, f"top {' '.join(words)}", 2)
+            ended(tool, PATIENCE_S, f"top {' '.join(words)}", 2)
             equal(f"lines of {words}", 1, len(tool.err))
             check(tool.err[0].startswith("genscope"), f"{words}: {tool.err[0]}")
 
