@@ -55,6 +55,7 @@ class Wait:
 
 PAUSED = place(Pause.__await__, "pause")
 inside = []  # of the step under way: when its parts that take time began and ended
+kept = set()  # what took a step: it would take another one when it is dropped
 
 
 def busy(ms):
@@ -76,6 +77,7 @@ def record(case, begun, ended, parts, **more):
 
 def step(coro, case, chain, inner=(), resume=None):
     """One resume, which ends as the truth says: `chain` where it stands then, `inner` what was slow inside."""
+    kept.add(coro)
     inside.clear()
     begun = clock()
     try:
