@@ -33,7 +33,7 @@ static long bpf_probe_read_user(void *out, uint32_t size, const void *from);
  */
 
 #define STORES_MAX 256
-#define FUNCTIONS  500
+#define FUNCTIONS  200
 
 struct probed {
 	size_t store; /* offset */

@@ -348,7 +348,7 @@ Test(locals_bpf_bounds, records_that_were_damaged)
 		locals = copy_of(RECORD_LOCALS);
 		transition = *take_transition();
 		srand(world_);
-		for (int round = 0; round < 3000; round++) {
+		for (int round = 0; round < 1000; round++) {
 			struct captured_record *all[2] = { variables, locals };
 			struct captured_record *damaged;
 			uint32_t size;

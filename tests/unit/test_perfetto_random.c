@@ -201,7 +201,7 @@ Test(perfetto, draws_lives_at_random_exactly, .timeout = 120)
 	struct world *world = malloc(sizeof(*world));
 	size_t arrows = 0;
 
-	for (uint64_t seed = 1; seed <= 150; seed++) {
+	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct trace trace;
 
 		memset(world, 0, sizeof(*world));
@@ -230,7 +230,7 @@ Test(perfetto, keeps_the_rules_with_any_events, .timeout = 120)
 {
 	struct world world = {};
 
-	for (uint64_t seed = 1; seed <= 150; seed++) {
+	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct trace trace;
 
 		world.random = seed;

@@ -584,7 +584,7 @@ Test(stream, survives_noise)
 	APPEND(RECORD_CONTEXT, context);
 	APPEND(0x80, record);
 #undef APPEND
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < 1000; round++) {
 		memcpy(noisy, bytes, size);
 		for (int i = 0; i < 1 + round % 4; i++) {
 			state = state * 6364136223846793005 + 1442695040888963407;
