@@ -123,13 +123,13 @@ def lines_so_far(path):
     return text[:text.rfind(b"\n") + 1].splitlines()
 
 
-def until(what, condition, timeout=60):
-    """Asks again and again, until it is so."""
+def until(what, condition, timeout=60, pause=0.1):
+    """Asks again and again, until it is so: `what` says what is waited for."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise Timeout(f"not within {timeout} s: {what}")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def load_lines(path):

@@ -98,16 +98,6 @@ def take(ctx, pid, *options, known=None):
     return found[0]
 
 
-def until(condition, seconds=TIMEOUT):
-    """Wait until it is true: whether it came to that."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.001)
-    return True
-
-
 def stat_fields(path):
     """Those behind the name, which may hold anything."""
     with open(path, encoding="utf-8", errors="replace") as stat:

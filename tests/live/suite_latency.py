@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from harness import check, ended, equal, guard
+from harness import check, ended, equal, guard, until
 from procs import Target, Tool
 from stream import short
 
@@ -76,7 +76,7 @@ def trace(ctx, interp, case, *options, arg=(), beside=None, enough=None):
             other.attached()
         target.say()
         if enough:
-            check(until(lambda: enough(out)), f"it did not come to what is awaited: {tool.tell()}")
+            until("enough", lambda: enough(out))
             target.say("end\n")
         ended(target, HANG, "the target", -9 if case == "killed" else 0)
         ended(tool, HANG, "genscope")
@@ -84,15 +84,6 @@ def trace(ctx, interp, case, *options, arg=(), beside=None, enough=None):
             ended(other, HANG, "the other genscope")
     with open(os.path.join(host, "truth"), encoding="utf-8") as file:
         return Table(out, kind), json.load(file), line, host
-
-
-def until(condition):
-    deadline = time.monotonic() + HANG
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def must_count(table, truth, metrics=METRICS):

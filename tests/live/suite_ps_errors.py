@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 
 import snapshots
-from harness import Skip, check, equal, guard
+from harness import Skip, check, equal, guard, until
 from procs import Process, Target
 from suite_errors import NOBODY, PYENV, fails, free_pid
 
@@ -26,14 +26,14 @@ def no_target(ctx):
     fails(ctx, ["ps", "-x", "/no/such/file"], (3,), "/no/such/file")
     fails(ctx, ["ps", "--cgroup", "/no/such/cgroup"], (3,), "/no/such/cgroup")
     with Process(["sleep", "100"]) as sleeper:
-        check(snapshots.until(lambda: os.readlink(f"/proc/{sleeper.pid}/exe") != os.readlink("/proc/self/exe")), "sleep does not begin")
+        until("sleep to begin", lambda: os.readlink(f"/proc/{sleeper.pid}/exe") != os.readlink("/proc/self/exe"))
         for options in ((), ("--json",), ("--freeze",), ("--group",)):
             fails(ctx, ["ps", *options, "-p", str(sleeper.pid)], (3,), str(sleeper.pid))
 
 
 def a_zombie(ctx):
     with Process(["true"]) as process:
-        check(snapshots.until(lambda: snapshots.state_of(process.pid) == "Z"), "true does not end")
+        until("true to end", lambda: snapshots.state_of(process.pid) == "Z")
         fails(ctx, ["ps", "-p", str(process.pid)], (3,), str(process.pid))
 
 
@@ -314,8 +314,7 @@ def catches(pid, number):
 def interrupted_once(ctx, pid, out):
     """Ctrl-C for a `ps` of many objects, as soon as it may: whether it had not read them all by then."""
     with Process([ctx.genscope, "ps", "--json", "--locals", "-o", out, "-p", str(pid)]) as tool:
-        check(snapshots.until(lambda: snapshots.state_of(tool.pid) == "Z" or catches(tool.pid, signal.SIGINT)),
-              "it does not catch SIGINT")
+        until("genscope to catch SIGINT", lambda: snapshots.state_of(tool.pid) == "Z" or catches(tool.pid, signal.SIGINT), pause=0.001)
         tool.signal(signal.SIGINT)
         equal("status", 0, tool.finish(HANG))
     with open(out, encoding="utf-8") as lines:

@@ -8,9 +8,9 @@ import signal
 import time
 
 import snapshots
-from harness import check, ended, equal, guard
+from harness import check, ended, equal, guard, until
 from procs import Process, Target, Tool
-from snapshots import fail_if, until
+from snapshots import fail_if
 from suite_errors import ONE_LINE
 
 STABLE = 10_000
@@ -20,6 +20,7 @@ UNREADABLE = 0.01  # of the objects, over all runs
 BROKEN = 0.25      # of the runs on a process that collects garbage without a pause
 HANG = 60          # seconds
 CROWD = 400_000    # objects: reading them takes a while
+AT_ONCE_S = 0.001  # between looks for a moment that lasts milliseconds
 
 
 class Churn(Target):
@@ -135,9 +136,9 @@ def hold_frozen(tool, pid):
     """Stops genscope at a moment at which it holds every thread of the target: that lasts, however long. False: it
     had let go of them before anybody looked."""
     while True:
-        check(until(lambda: snapshots.state_of(tool.pid) in "ZX" or tracer_of(pid) == tool.pid), "nobody freezes the target")
+        until("the target to be frozen", lambda: snapshots.state_of(tool.pid) in "ZX" or tracer_of(pid) == tool.pid, pause=AT_ONCE_S)
         tool.signal(signal.SIGSTOP)
-        check(until(lambda: snapshots.state_of(tool.pid) in "TZX"), "genscope does not stop")
+        until("genscope to stop", lambda: snapshots.state_of(tool.pid) in "TZX", pause=AT_ONCE_S)
         if snapshots.state_of(tool.pid) != "T" or tracer_of(pid) != tool.pid:
             return False
         if stopped(pid):
@@ -156,8 +157,8 @@ def killed_once(ctx, churn, number):
         status = tool.finish(HANG)
     killed = caught and number == signal.SIGKILL
     check(status == (-signal.SIGKILL if killed else 0), f"genscope ended with {status}: {tool.stderr()}")
-    check(until(lambda: not any(state in "tT" for state, _, _ in snapshots.thread_states(churn.target_pid))),
-          "the target is still stopped after genscope has gone")
+    until("the target to run on after genscope has gone",
+          lambda: not any(state in "tT" for state, _, _ in snapshots.thread_states(churn.target_pid)))
     churn.moves_on()
     return caught
 
@@ -174,12 +175,12 @@ def target_stopped(ctx, interp):
     """Of a process that is stopped already, with and without --freeze; it stays so."""
     with Churn(interp, "churn") as churn:
         churn.signal(signal.SIGSTOP)
-        check(until(lambda: stopped(churn.target_pid)), "SIGSTOP does not stop the target")
+        until("SIGSTOP to stop the target", lambda: stopped(churn.target_pid))
         for options in ((), ("--freeze",)):
             shot, missing = seen(ctx, churn, *options)
             check(not missing, f"{len(missing)} stable objects are missing: {shot.summary}")
             # it runs for a moment after it was let go of, to stop again
-            check(until(lambda: stopped(churn.target_pid)), f"ps {' '.join(options)} has let a stopped process run on")
+            until(f"the target to be stopped after ps {' '.join(options)}", lambda: stopped(churn.target_pid))
         churn.signal(signal.SIGCONT)
         churn.moves_on()
 
