@@ -8,7 +8,6 @@ import subprocess
 import threading
 import time
 
-
 READER_S = 30  # after the end of a process only a child of its own may still hold the pipe
 
 

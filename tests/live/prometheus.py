@@ -12,7 +12,6 @@ import urllib.request
 
 from procs import Process, Timeout
 
-
 PORTS = range(20000, 32000)  # below those that the kernel gives to outgoing connections (ip_local_port_range)
 
 

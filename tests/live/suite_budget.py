@@ -38,7 +38,7 @@ def watched_share(log, lines):
     times = [at for at, _ in changes]
     used = {True: 0, False: 0}
     for (begin, before), (end, after) in zip(log, log[1:]):
-        index = bisect.bisect((times), (begin + end) // 2)
+        index = bisect.bisect(times, (begin + end) // 2)
         used[changes[index - 1][1] if index else True] += after - before
     return used[True] / (used[True] + used[False])
 

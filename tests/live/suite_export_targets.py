@@ -384,8 +384,9 @@ def replaced_later(ctx):
             ended(exporter, 60, "genscope")
 
 
-TESTS = {"versions": versions, "family": family, "becoming": becoming, "slow_loader": slow_loader, "container": container, "busy": busy, "refused": refused,
-         "strange": strange, "too_many": too_many, "not_permitted": not_permitted, "replaced": replaced, "replaced_later": replaced_later}
+TESTS = {"versions": versions, "family": family, "becoming": becoming, "slow_loader": slow_loader,
+         "container": container, "busy": busy, "refused": refused, "strange": strange, "too_many": too_many,
+         "not_permitted": not_permitted, "replaced": replaced, "replaced_later": replaced_later}
 
 
 def run(ctx):

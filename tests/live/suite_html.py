@@ -3,10 +3,9 @@
 
 import json
 import os
-import time
 
 from browser import Browser, missing
-from harness import Skip, check, equal, guard
+from harness import Skip, check, equal, guard, until
 from procs import Target, Tool
 from suite_record import report
 
@@ -28,13 +27,6 @@ LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text of this size
 TAB_ORDER = [".skip", "#theme", *(".jumps a" for _ in range(7)), "#zoom-in", "#zoom-out", "#zoom-all", "#timeline-canvas"]
 
 
-def grows(path, size):
-    deadline = time.monotonic() + HANG
-    while os.path.getsize(path) < size:
-        check(time.monotonic() < deadline, f"of a recording {os.path.getsize(path)} bytes are written, expected {size}")
-        time.sleep(0.01)
-
-
 def make_page(ctx, interp):
     """A page of a recording, and what `report --json` says of that."""
     host, _ = interp.scratch()
@@ -46,7 +38,8 @@ def make_page(ctx, interp):
             target.say()
             for _ in range(PAUSES):
                 rounds = int(target.await_line(target.out_queue, "rounds ", HANG).split()[1])
-                grows(path, (rounds - 1) * ROUND_BYTES)  # the other tasks may be in the one before
+                size = (rounds - 1) * ROUND_BYTES  # the other tasks may be in the one before
+                until(f"{size} bytes of a recording", lambda: os.path.getsize(path) >= size)
                 target.say("on\n")
             equal("the target's exit status", 0, target.finish(HANG))
             equal("record's exit status", 0, tool.finish(HANG))

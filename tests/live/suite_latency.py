@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from harness import check, ended, equal, guard, until
+from harness import check, ended, equal, guard, lines_so_far, until
 from procs import Target, Tool
 from stream import short
 
@@ -241,8 +241,7 @@ def fewer_sites(ctx, interp):
 def pages(ctx):
     """A run goes on until three pages have been written."""
     def three(path):
-        with open(path, encoding="utf-8") as lines:
-            return sum('"qualname":"numbers"' in line for line in lines.read().split("\n")[:-1]) >= 3
+        return sum(b'"qualname":"numbers"' in line for line in lines_so_far(path)) >= 3
 
     table, truth, _, _ = trace(ctx, ctx.one, "spread", "-i", "200ms", enough=three)
     must_count(table, truth)

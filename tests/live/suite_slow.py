@@ -10,7 +10,7 @@ import re
 import statistics
 import time
 
-from harness import Failure, check, ended, equal, guard
+from harness import Failure, check, ended, equal, guard, until
 from procs import Target, Tool
 
 MS = 1_000_000
@@ -86,13 +86,10 @@ def truth_of(host):
 
 def wait_until_it_reads(pid):
     """It is stuck in a read of its standard input."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
+    def reads():
         with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-            if file.read().split()[:2] == [READ, "0x0"]:
-                return
-        time.sleep(0.01)
-    raise Failure(f"process {pid} does not read within {PATIENCE_S} s")
+            return file.read().split()[:2] == [READ, "0x0"]
+    until(f"process {pid} to read", reads, PATIENCE_S)
 
 
 def finish(target, tool):
