@@ -254,6 +254,14 @@ bool is_attached(const struct session *session, const struct image_file *image, 
 	return false;
 }
 
+struct attachment *attachment_of(const struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->attachment_count; i++)
+		if (session->attachments[i]->pid == pid)
+			return session->attachments[i];
+	return NULL;
+}
+
 /* A number that no attachment alive has. */
 static int take_number(struct session *session, uint32_t *out)
 {

@@ -26,14 +26,6 @@ int session_set_level(struct session *session, enum budget_level level, char *wh
 	return err;
 }
 
-static struct attachment *attachment_of(const struct session *session, pid_t pid)
-{
-	for (size_t i = 0; i < session->attachment_count; i++)
-		if (session->attachments[i]->pid == pid)
-			return session->attachments[i];
-	return NULL;
-}
-
 int session_set_probes(struct session *session, pid_t pid, enum budget_level level, char *why)
 {
 	struct attachment *attachment = attachment_of(session, pid);

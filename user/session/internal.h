@@ -82,6 +82,8 @@ int attachment_attach_at(struct session *session, struct attachment *attachment,
 void attachment_detach(struct session *session, struct attachment *attachment);
 void detach_process(struct session *session, pid_t pid);
 void detach_all(struct session *session);
+struct attachment *attachment_of(const struct session *session,
+				 pid_t pid); /* its own; NULL: none */
 bool is_attached(const struct session *session, const struct image_file *image, pid_t pid);
 
 /* targets.c */

@@ -314,24 +314,10 @@ static void try_later(struct session *session, pid_t pid, unsigned tries, unsign
 	later->when_ns = clock_now_ns() + (LATER_FIRST_NS << tries);
 }
 
-/* Probes of its own, that is, not on its interpreter's file. */
-static const struct attachment *probes_of(const struct session *session, pid_t pid)
-{
-	for (size_t i = 0; i < session->attachment_count; i++)
-		if (session->attachments[i]->pid == pid)
-			return session->attachments[i];
-	return NULL;
-}
-
-static bool has_probes(const struct session *session, pid_t pid)
-{
-	return probes_of(session, pid);
-}
-
 /* What its program may have lost by its budget before it executed this one. */
 static void restore_probes(struct session *session, pid_t pid)
 {
-	const struct attachment *probes = probes_of(session, pid);
+	const struct attachment *probes = attachment_of(session, pid);
 	char why[IMAGE_WHY_MAX];
 
 	if (probes && session->options.own_probes && probes->level != session->level &&
@@ -344,8 +330,8 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 	char why[IMAGE_WHY_MAX];
 	int err;
 
-	if (!has_probes(session,
-			parent)) { /* the probes are on the file: the child has them already */
+	if (!attachment_of(session,
+			   parent)) { /* they are on the file: the child has them already */
 		target_add(session, pid);
 		if (session->options.seed) /* it has its parent's objects */
 			seed_later(session, pid);
@@ -368,7 +354,7 @@ static void forked(struct session *session, pid_t pid, pid_t parent)
 /* The image is new, the pid is not. Probes on the same file stay: they belong to the task. */
 static void executed(struct session *session, pid_t pid, unsigned tries, uint64_t executable)
 {
-	bool was_target = target_known(session, pid), own = has_probes(session, pid);
+	bool was_target = target_known(session, pid), own = attachment_of(session, pid);
 	char why[IMAGE_WHY_MAX];
 	struct image_file *image;
 	unsigned limit;
